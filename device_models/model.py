@@ -1,0 +1,140 @@
+"""What a cell is: states, parameters, self term, features on the wires, and how neighbours act back.
+
+A cell is written once, as SymPy data in model units; the printers turn that one description into every
+language a simulator reads. Everything here is per model time unit and dimensionless or in radians: volts,
+farads and seconds enter in ``netlists.scaling``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import sympy as sp
+from sympy.simplify.fu import TR10i
+
+Storage = Literal["charge", "flux"]
+Scope = Literal["node", "node-and-chunk"]
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of a cell.
+
+    ``periodic`` is the period in the state's own unit (2π for a phase), ``None`` for the real line: errors
+    between two values of the state are measured on the circle or on the line accordingly.
+    """
+
+    symbol: sp.Symbol
+    unit: str
+    storage: Storage = "charge"
+    periodic: float | None = None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One trained or designed number of a cell.
+
+    ``scope`` says how it may vary: ``node`` is one value a node, ``node-and-chunk`` one value a node and
+    time chunk. ``name`` is also the dataset below ``weights/`` that holds it.
+    """
+
+    symbol: sp.Symbol
+    name: str
+    unit: str
+    scope: Scope
+    default: float
+    low: float
+    high: float
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True)
+class CellModel:
+    """A family of analog cells, as mathematics.
+
+    The rate of the (single) state of node i is
+
+        dx_i/dt = self_term(x_i) + coupling(x_i, {Σ_j K_ij f(x_j) for every feature f})
+
+    Attributes:
+        family: name in the weights file and in the netlist (lower case, identifier).
+        title: what a person calls it.
+        state: the state of a node.
+        parameters: everything ``self_term`` depends on besides the state.
+        self_term: rate of the uncoupled cell, per model time unit.
+        features: what a node puts on its wires, each a function of its own state.
+        sums: for each feature the symbol that stands for the weighted sum a node receives.
+        coupling: the rate the sums cause, a function of the own state and the sums.
+        source: where the equation comes from.
+    """
+
+    family: str
+    title: str
+    state: State
+    parameters: tuple[Parameter, ...]
+    self_term: sp.Expr
+    features: Mapping[str, sp.Expr]
+    sums: Mapping[str, sp.Symbol]
+    coupling: sp.Expr
+    source: str
+    default_readout: str = "linear"
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.family.isidentifier() or self.family != self.family.lower():
+            raise ValueError(f"family must be a lower-case identifier, got {self.family!r}")
+        if set(self.features) != set(self.sums):
+            raise ValueError(f"features {sorted(self.features)} and sums {sorted(self.sums)} differ")
+        own = {self.state.symbol}
+        known = {p.symbol for p in self.parameters}
+        for what, expression, allowed in [
+            ("self_term", self.self_term, own | known),
+            ("coupling", self.coupling, own | set(self.sums.values())),
+            *((f"feature {name}", expression, own) for name, expression in self.features.items()),
+        ]:
+            unknown = expression.free_symbols - allowed
+            if unknown:
+                raise ValueError(f"{self.family}: {what} uses unknown symbols {sorted(map(str, unknown))}")
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter called ``name``; KeyError names the known ones."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(f"{self.family} has no parameter {name!r}, only {[p.name for p in self.parameters]}")
+
+
+OWN, OTHER = sp.symbols("x_own x_other", real=True)
+
+
+def pair_rate(model: CellModel) -> sp.Expr:
+    """The rate one neighbour causes at weight 1, as a function of ``OWN`` and ``OTHER``.
+
+    Exists only where the coupling is linear in the sums: then a neighbour acts by itself and a coupler can
+    be a separate element between two nodes. ValueError otherwise (such a family needs a summing node).
+    """
+    sums = list(model.sums.values())
+    linear = all(sp.expand(sp.diff(model.coupling, a, b)) == 0 for a in sums for b in sums)
+    if not linear or sp.expand(model.coupling.subs(dict.fromkeys(sums, 0))) != 0:
+        raise ValueError(
+            f"{model.family}: the coupling is not linear in the weighted sums, "
+            "so one neighbour's share can't be an element of its own; the node needs a summing input"
+        )
+    received = {
+        model.sums[name]: feature.subs(model.state.symbol, OTHER) for name, feature in model.features.items()
+    }
+    # TR10i turns products of sines and cosines back into the sine of a difference: one call in the netlist
+    # instead of four. It is used alone because sympy.simplify costs more than the whole compilation.
+    return TR10i(sp.expand(model.coupling.subs(model.state.symbol, OWN).subs(received)))
+
+
+def is_reciprocal(rate: sp.Expr) -> bool:
+    """Whether what j does to i is minus what i does to j, for a rate of ``pair_rate``.
+
+    A two-terminal element, whose current leaves one node and enters the other, can then couple both.
+    """
+    swapped = rate.subs({OWN: OTHER, OTHER: OWN}, simultaneous=True)
+    return bool(sp.expand_trig(rate + swapped).expand() == 0)

@@ -1,0 +1,191 @@
+"""Prints a cell model as ngspice subcircuits with behavioural (B) sources.
+
+The state is a voltage of one volt per unit on a capacitor: C dv/dt = (C/τ) · rate. The library's global
+parameters (``ais_c``, ``ais_g`` = C/τ, the chunk switching times) stand at its head, where a designer looks.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from device_models.model import OTHER, OWN, CellModel, pair_rate
+
+_FUNCTIONS = {
+    "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+    "exp": "exp", "log": "ln", "Abs": "abs", "sign": "sgn", "asin": "asin", "acos": "acos", "atan": "atan",
+}  # fmt: skip
+_RELATIONS = {sp.StrictLessThan: "<", sp.LessThan: "<=", sp.StrictGreaterThan: ">", sp.GreaterThan: ">="}
+_LARGEST_PRODUCT = 16
+
+
+class _NgspicePrinter(StrPrinter):
+    """SymPy to the expression language of a B source.
+
+    Integer powers become products: in a B source ``x^3``, ``x**3`` and ``pow(x,3)`` all mean \\|x\\|³.
+    """
+
+    printmethod = "_ngspice"
+
+    def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
+        super().__init__({"order": None})
+        self._names = names
+
+    def _print_Symbol(self, symbol: sp.Symbol) -> str:
+        try:
+            return self._names[symbol]
+        except KeyError:
+            raise ValueError(f"no netlist name given for symbol {symbol}") from None
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:  # noqa: ARG002 - SymPy's signature
+        base, exponent = expr.args
+        if exponent == sp.Rational(1, 2):
+            return f"sqrt({self._print(base)})"
+        if exponent.is_Integer and 1 < abs(int(exponent)) <= _LARGEST_PRODUCT or exponent == -1:
+            factor = f"({self._print(base)})"
+            product = "*".join([factor] * abs(int(exponent)))
+            return f"({product})" if exponent > 0 else f"(1/({product}))"
+        raise ValueError(
+            f"cannot print {expr} for a B source: only square roots and integer powers up to "
+            f"{_LARGEST_PRODUCT} keep their sign there"
+        )
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        name = type(expr).__name__
+        if name not in _FUNCTIONS or len(expr.args) != 1:
+            raise ValueError(f"cannot print {name}{expr.args} for a B source; known: {sorted(_FUNCTIONS)}")
+        return f"{_FUNCTIONS[name]}({self._print(expr.args[0])})"
+
+    def _print_Abs(self, expr: sp.Abs) -> str:
+        return self._print_Function(expr)
+
+    def _print_sign(self, expr: sp.sign) -> str:
+        return self._print_Function(expr)
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        if expr.args[-1].cond is not sp.true:
+            raise ValueError(f"cannot print {expr}: its last case has to be unconditional")
+        text = self._print(expr.args[-1].expr)
+        for case in reversed(expr.args[:-1]):
+            relation = _RELATIONS.get(type(case.cond))
+            if relation is None:
+                raise ValueError(f"cannot print the condition {case.cond} for a B source")
+            condition = f"{self._print(case.cond.lhs)} {relation} {self._print(case.cond.rhs)}"
+            text = f"({condition} ? {self._print(case.expr)} : {text})"
+        return text
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return str(int(expr))
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return f"({int(expr.p)}.0/{int(expr.q)}.0)"
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return number(float(expr))
+
+    def _print_Pi(self, expr: sp.Expr) -> str:
+        return number(float(expr))
+
+    def _print_Exp1(self, expr: sp.Expr) -> str:
+        return number(float(expr))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        sign = ""
+        if expr.could_extract_minus_sign():
+            sign, expr = "-", -expr
+        factors = sp.Mul.make_args(expr)
+        return sign + "*".join(self.parenthesize(factor, PRECEDENCE["Mul"]) for factor in factors)
+
+    def _print_not_supported(self, expr: sp.Basic) -> str:
+        raise ValueError(f"cannot print {type(expr).__name__} for a B source: {expr}")
+
+    emptyPrinter = _print_not_supported
+
+
+def number(value: float) -> str:
+    """The shortest text that reads back as the same double."""
+    return repr(float(value))
+
+
+def print_expression(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str:
+    """An expression in the language of ngspice's B sources.
+
+    Args:
+        expression: a scalar SymPy expression.
+        names: for each free symbol the text that stands for it, e.g. ``v(phi)``.
+
+    Raises:
+        ValueError: a symbol without a name, or something a B source can't express faithfully.
+    """
+    return str(_NgspicePrinter(names).doprint(expression))
+
+
+def scheduled(parameter: str, chunks: int) -> str:
+    """The value of a parameter that changes from chunk to chunk, as a function of simulated time.
+
+    A step that ends at a boundary still belongs to the chunk before it; ngspice restarts with backward
+    Euler after a breakpoint, so the next step sees the new chunk only.
+    """
+    # in parentheses, as a negative value substituted behind a minus sign would read as "--0.3"
+    text = f"({{{parameter}_{chunks}}})"
+    for chunk in range(chunks - 1, 0, -1):
+        text = f"(time <= {{ais_switch_{chunk}}} ? {{{parameter}_{chunk}}} : {text})"
+    return text
+
+
+def cell_subcircuit(model: CellModel, chunks: int) -> str:
+    """The cell alone: storage and self term. Port: the state; parameters one value a chunk."""
+    port = str(model.state.symbol)
+    names: dict[sp.Symbol, str] = {model.state.symbol: f"v({port})"}
+    arguments: list[str] = []
+    for parameter in model.parameters:
+        if parameter.scope == "node":
+            names[parameter.symbol] = f"({{{parameter.name}}})"
+            arguments.append(f"{parameter.name}={number(parameter.default)}")
+        else:
+            names[parameter.symbol] = scheduled(parameter.name, chunks)
+            arguments += [f"{parameter.name}_{k}={number(parameter.default)}" for k in range(1, chunks + 1)]
+    rate = print_expression(model.self_term, names)
+    return "\n".join([
+        f"* Cell: {model.title}",
+        f"*   {model.source}",
+        f"*   rate = {model.self_term}   (per model time unit; 1 V is 1 {model.state.unit})",
+        *_wrapped(f".subckt {model.family}_cell {port}", arguments),
+        f"Cstate {port} 0 {{ais_c}}",
+        f"Bself 0 {port} I = {{ais_g}}*({rate})",
+        f".ends {model.family}_cell",
+    ])  # fmt: skip
+
+
+def coupler_subcircuit(model: CellModel, chunks: int, *, directed: bool) -> str:
+    """One coupler. Directed: j acts on i alone. Else a two-terminal element that acts on both alike."""
+    rate = pair_rate(model)
+    difference = sp.Symbol("difference", real=True)
+    relative = rate.subs(OTHER, OWN + difference)
+    if OWN in relative.free_symbols:
+        text = print_expression(rate, {OWN: "v(i)", OTHER: "v(j)"})
+    else:
+        text = print_expression(relative, {difference: "v(j,i)"})
+    kind = "directed: j acts on i alone" if directed else "reciprocal: what j does to i, i does to j, negated"
+    weights = [f"k_{chunk}=0" for chunk in range(1, chunks + 1)]
+    return "\n".join([
+        f"* Coupler, {kind}",
+        f"*   rate of i = K * ({str(rate).replace('x_own', 'x_i').replace('x_other', 'x_j')})",
+        *_wrapped(f".subckt {coupler_name(model, directed=directed)} i j", weights),
+        f"Bk {'0' if directed else 'j'} i I = {{ais_g}}*{scheduled('k', chunks)}*({text})",
+        f".ends {coupler_name(model, directed=directed)}",
+    ])  # fmt: skip
+
+
+def coupler_name(model: CellModel, *, directed: bool) -> str:
+    """Name of the coupler subcircuit."""
+    return f"{model.family}_coupler_directed" if directed else f"{model.family}_coupler"
+
+
+def _wrapped(head: str, words: Sequence[str], width: int = 110) -> list[str]:
+    lines = textwrap.wrap(" ".join([head, *words]), width - 2, break_long_words=False, break_on_hyphens=False)
+    return [lines[0], *(f"+ {line}" for line in lines[1:])]

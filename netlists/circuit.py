@@ -1,0 +1,90 @@
+"""A circuit as typed data: elements, subcircuits, test bench. Dialects write it as text.
+
+Names are made by the compiler from numbers; the check here is what keeps anything else, such as a
+``.control`` line, from ever becoming one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
+
+
+def checked_name(name: str) -> str:
+    """``name``, if it can stand in a netlist as it is; ValueError otherwise."""
+    if not _NAME.match(name):
+        raise ValueError(
+            f"not a netlist name: {name!r} (letters, digits, '_' and '.', starting with a letter)"
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A subcircuit put to use."""
+
+    name: str
+    nodes: tuple[str, ...]
+    subcircuit: str
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class VoltageSteps:
+    """A voltage source that is piecewise linear through (seconds, volts) points: each is a breakpoint."""
+
+    name: str
+    nodes: tuple[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Subcircuit:
+    """A named block with ports and instances inside."""
+
+    name: str
+    ports: tuple[str, ...]
+    instances: tuple[Instance, ...]
+    title: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a simulator must report to have read this very circuit.
+
+    ``devices`` counts flattened primitives by kind (``capacitor``, ``behavioural``, ``voltage``);
+    ``unknowns`` is the number of node voltages and branch currents, ground not counted.
+    """
+
+    devices: Mapping[str, int]
+    unknowns: int
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A compiled core with everything a test bench needs.
+
+    Attributes:
+        title: one line that names it.
+        globals: global parameters by name, SI units; they stand at the head of the cell library.
+        library: cell subcircuits as the device printer wrote them.
+        core: the core subcircuit.
+        bench: instances and sources of the test bench.
+        clock: source whose corners are the schedule's breakpoints, or None for a single chunk.
+        state_nodes: (N,) name of each node's voltage as seen from the test bench.
+        stop: end of the transient, in seconds.
+        inventory: the counts a simulator has to confirm.
+    """
+
+    title: str
+    globals: Mapping[str, float]
+    library: tuple[str, ...]
+    core: Subcircuit
+    bench: tuple[Instance, ...]
+    clock: VoltageSteps | None
+    state_nodes: tuple[str, ...]
+    stop: float
+    inventory: Inventory

@@ -1,0 +1,121 @@
+"""Compiles an analog core into a circuit: cells, couplers, schedule, test bench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from device_models.printers import ngspice as printer
+from netlists.circuit import Circuit, Instance, Inventory, Subcircuit, VoltageSteps
+from netlists.core import AnalogCore
+from netlists.scaling import Scaling
+
+# A breakpoint may be hit an ulp or two late: the switch waits this much longer, relative to the boundary,
+# so that the step that ends there still belongs to the old chunk.
+SWITCH_DELAY = 1e-9
+
+
+def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
+    """The circuit of a core at the phase level with behavioural devices.
+
+    Visible nodes are the core's ports, hidden ones are internal. Every weight goes in as a subcircuit
+    parameter, one a chunk, so that the netlist can be read against the weights file.
+    """
+    model, chunks = core.family, core.chunks
+    names = core.node_names
+    pairs, edge_of = core.couplers
+    coupler = printer.coupler_name(model, directed=not core.symmetric)
+
+    cells = [
+        Instance(f"X{name}", (name,), f"{model.family}_cell", values)
+        for name, values in zip(names, _cell_parameters(core), strict=True)
+    ]
+    keys = [f"k_{chunk}" for chunk in range(1, chunks + 1)]
+    couplers = [
+        Instance(
+            f"Xk_{names[i]}_{names[j]}", (names[i], names[j]), coupler, dict(zip(keys, weights, strict=True))
+        )
+        for (i, j), weights in zip(pairs.tolist(), core.coupling[:, edge_of].T.tolist(), strict=True)
+    ]
+    visible = tuple(names[node] for node in core.visible.tolist())
+    shown = set(visible)
+    boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
+    rows, columns = core.shape
+    clock = None
+    if chunks > 1:
+        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
+    return Circuit(
+        title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
+        globals={
+            "ais_tau": scaling.tau,
+            "ais_c": scaling.capacitance,
+            "ais_g": scaling.conductance,
+            **{f"ais_switch_{k}": boundaries[k] * (1 + SWITCH_DELAY) for k in range(1, chunks)},
+        },
+        library=(
+            printer.cell_subcircuit(model, chunks),
+            printer.coupler_subcircuit(model, chunks, directed=not core.symmetric),
+        ),
+        core=Subcircuit("ais_core", visible, (*cells, *couplers), f"{rows} x {columns} {model.title}"),
+        bench=(Instance("Xcore", visible, "ais_core", {}),),
+        clock=clock,
+        state_nodes=tuple(name if name in shown else f"xcore.{name}" for name in names),
+        stop=boundaries[-1],
+        inventory=Inventory(
+            devices={
+                "behavioural": core.nodes + len(couplers),
+                "capacitor": core.nodes,
+                "voltage": int(clock is not None),
+            },
+            # the clock adds its node and its branch current
+            unknowns=core.nodes + 2 * int(clock is not None),
+        ),
+    )
+
+
+def _cell_parameters(core: AnalogCore) -> list[dict[str, float]]:
+    values: list[dict[str, float]] = [{} for _ in range(core.nodes)]
+    for parameter in core.family.parameters:
+        array = core.parameters[parameter.name]
+        if parameter.scope == "node":
+            columns = [(parameter.name, array)]
+        else:
+            columns = [(f"{parameter.name}_{k + 1}", array[k]) for k in range(core.chunks)]
+        for name, column in columns:
+            for node, value in enumerate(column.tolist()):
+                values[node][name] = value
+    return values
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a compiled core is made of, for people."""
+
+    nodes: int
+    visible: int
+    cells: int
+    couplers: int
+    chunks: int
+    elements: int
+    degree_min: int
+    degree_mean: float
+    degree_max: int
+    longest_wire: float
+
+
+def summarise(core: AnalogCore, circuit: Circuit) -> Summary:
+    """Counts and lengths; wires in cell pitches (Manhattan)."""
+    pairs, _ = core.couplers
+    return Summary(
+        nodes=core.nodes,
+        visible=len(core.visible),
+        cells=core.nodes,
+        couplers=len(pairs),
+        chunks=core.chunks,
+        elements=sum(circuit.inventory.devices.values()),
+        degree_min=int(core.degree.min()),
+        degree_mean=float(core.degree.mean()),
+        degree_max=int(core.degree.max()),
+        longest_wire=float(np.max(core.wire_lengths, initial=0.0)),
+    )
