@@ -48,6 +48,12 @@ class Simulator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def kill(self) -> None:
+        """Ends the worker process from another thread; whoever waits for it sees it die."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self) -> None:
         """Ends the worker process, whatever it is doing."""
         if self._process is not None:

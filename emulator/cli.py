@@ -1,0 +1,325 @@
+"""The command ``ais``. Exit codes: 0 done, 1 the simulation or cross-check failed, 2 unusable input."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import numpy as np
+import typer
+from pydantic import ValidationError
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from device_models.adc import AdcSettings
+from device_models.families import family
+from device_models.readout import full_scale
+from emulator import doctor as doctor_module
+from emulator.folder import REPORT, FolderError, Mode
+from emulator.inspection import InspectError, Inspection, inspect_file
+from emulator.ngspice import Capabilities, NgspiceUnavailable
+from emulator.reference import ReferenceFailed
+from emulator.results import Columns, Results
+from emulator.run import run as run_job
+from emulator.settings import DEFAULT_RELTOL, RunSettings
+from emulator.simulator import WorkerDied
+from emulator.verdict import Verdict
+from netlists.compile import compile_core, summarise
+from netlists.dialects.ngspice import SolverOptions, write_netlist
+from netlists.files import write_text_whole
+from netlists.scaling import Scaling
+from netlists.weights import WeightsError, read_weights
+
+DONE, FAILED, UNUSABLE = 0, 1, 2
+
+app = typer.Typer(
+    name="ais",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Takes a trained analog generative model and shows what a circuit makes of it. "
+    "Exit codes: 0 done, 1 the simulation or cross-check failed, 2 unusable input.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+@app.callback()
+def main() -> None:
+    """Circuit-level emulation of analog generative models."""
+
+
+def _stop(code: int, message: str) -> NoReturn:
+    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _unusable_input() -> Iterator[None]:
+    """Bad input ends a command with one clear message instead of a traceback."""
+    try:
+        yield
+    except WeightsError as error:
+        _stop(UNUSABLE, "\n  ".join([f"{error.path}: not usable as a weights file", *error.problems]))
+    except (FolderError, NgspiceUnavailable, InspectError) as error:
+        _stop(UNUSABLE, str(error))
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, received {e['input']!r}" for e in error.errors()
+        )
+        _stop(UNUSABLE, said)
+
+
+@app.command()
+def run(
+    weights: Annotated[Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).")],
+    out: Annotated[Path, typer.Option(help="Folder for results, report, picture and netlist.")],
+    samples: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the initial states; a sample's start depends on it "
+                                      "and on the sample's number alone.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Simulators side by side; default: one a core.")] = None,
+    level: Annotated[str, typer.Option(help="Level of fidelity: phase.")] = "phase",
+    devices: Annotated[str, typer.Option(help="Form of the devices: behavioural (B sources); auto takes the best "
+                                         "there is, today behavioural.")] = "auto",
+    tau: Annotated[float, typer.Option(help="Seconds per model time unit.")] = 1e-6,
+    reltol: Annotated[float, typer.Option(help="ngspice's relative tolerance; smaller is closer to the reference "
+                                          "and slower.")] = DEFAULT_RELTOL,
+    adc_bits: Annotated[int, typer.Option(min=1, max=16, help="Resolution of the converter, bits.")] = 8,
+    rows: Annotated[int, typer.Option(min=50, help="Rows recorded of each run; also bounds the step to the run's "
+                                      "length over this.")] = 200,
+    time_limit: Annotated[float, typer.Option(help="Wall-clock seconds after which a simulation is stopped.")] = 3600.0,
+    keep_trajectories: Annotated[int, typer.Option(min=0, help="Samples whose whole run goes into results.h5.")] = 4,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's results in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted run in --out, or add "
+                                         "samples to it.")] = False,
+) -> None:  # fmt: skip
+    """Compile, simulate, cross-check, read out and digitise: the main job.
+
+    Each sample starts from a random state, runs as a circuit in ngspice, is compared with an independent
+    reference solver, and is read out through an ADC. A sample passes if its defect stays below 1e-3 rad rms
+    in every window and 99 % of its codes are within 1 LSB of the reference's.
+    """
+    if overwrite and resume:
+        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+    mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
+    with _unusable_input():
+        checked = read_weights(weights)
+        low, high = full_scale(checked.core.readout)
+        settings = RunSettings.model_validate({
+            "samples": samples, "seed": seed, "level": level, "devices": devices,
+            "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
+            "adc": AdcSettings(bits=adc_bits, low=low, high=high),
+            "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
+            **({"jobs": jobs} if jobs is not None else {}),
+        })  # fmt: skip
+    try:
+        with _unusable_input(), _Bars() as bars:
+            results = run_job(weights, settings, out, mode, bars)
+    except KeyboardInterrupt:
+        _stop(
+            FAILED,
+            f"interrupted; finished samples are kept in {out}, and the same command with --resume goes on",
+        )
+    except (OSError, ReferenceFailed, WorkerDied, RuntimeError) as error:
+        _stop(FAILED, f"{error}. Finished samples are kept in {out}; the same command with --resume goes on")
+    console.print(_table(results))
+    _conclude(results, out)
+
+
+class _Bars:
+    """A progress bar a sample in flight, by simulated time, and one for all. Without a terminal, lines."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=errors, transient=True,
+        )  # fmt: skip
+        self._all: TaskID | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
+        """Says by which simulator, warns of what it lacks, and opens the bar for all."""
+        for warning in doctor_module.warnings(ability):
+            errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
+        kept = f", {samples - todo} already finished" if todo < samples else ""
+        errors.print(f"{todo} samples to simulate with ngspice {ability.version}, behavioural devices{kept}")
+        self._all = self._progress.add_task("all samples", total=todo, note="")
+
+    def progress(self, sample: int, fraction: float) -> None:
+        """Moves a sample's bar."""
+        with self._lock:
+            if sample not in self._tasks:
+                self._tasks[sample] = self._progress.add_task(
+                    f"sample {sample}", total=1.0, note="simulated time"
+                )
+            self._progress.update(self._tasks[sample], completed=fraction)
+
+    def finished(self, sample: int, row: Columns) -> None:
+        """Closes a sample's bar and moves the one for all."""
+        with self._lock:
+            task = self._tasks.pop(sample, None)
+            if task is not None:
+                self._progress.remove_task(task)
+            if self._all is not None:
+                self._progress.advance(self._all)
+        if not errors.is_terminal:
+            verdict, seconds = row["samples/verdict"][0], float(row["timing/simulator_wall"][0])
+            errors.print(f"sample {sample}: {verdict} in {seconds:.1f} s", highlight=False)
+
+
+def _table(results: Results) -> Table:
+    """The run at a glance; narrow enough for 80 columns."""
+    unit = family(str(results.attributes["family"])).state.unit
+    table = Table(
+        title="Circuit against reference",
+        caption=f"global: rms error ({unit}); defect: worst window's rms ({unit}); pixel: rms error after "
+        "readout; codes: ADC codes within 1 LSB; growth: of a small perturbation of the start",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in (
+        "#",
+        "verdict",
+        "steps",
+        "iter.",
+        "sec.",
+        "global",
+        "defect",
+        "pixel",
+        "codes",
+        "growth",
+        "",
+    ):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+    rows = results.rows
+    for k in range(results.samples):
+        passed = bool(rows["samples/accepted"][k])
+        codes = float(rows["crosscheck/codes_within_1lsb"][k])
+        table.add_row(
+            str(rows["samples/index"][k]), str(rows["samples/verdict"][k]),
+            str(rows["timing/steps"][k]), str(rows["timing/iterations"][k]),
+            f"{rows['timing/simulator_wall'][k]:.1f}",
+            _figure(rows["crosscheck/global_rms"][k]),
+            _figure(results.worst_window(k)),
+            _figure(rows["crosscheck/pixel_rms"][k]),
+            f"{100 * codes:.1f}%" if np.isfinite(codes) else "-",
+            _figure(rows["crosscheck/sensitivity"][k]),
+            Text("pass", "green") if passed else Text("FAIL", "bold red"),
+        )  # fmt: skip
+    return table
+
+
+def _figure(value: float) -> str:
+    return f"{value:.1e}" if np.isfinite(value) else "-"
+
+
+def _conclude(results: Results, out: Path) -> None:
+    console.print(f"report: {out / REPORT}", highlight=False, soft_wrap=True)
+    failed = np.flatnonzero(~results.rows["samples/accepted"].astype(bool))
+    if not len(failed):
+        return
+    for k in failed[:10]:
+        sample, verdict = results.rows["samples/index"][k], results.verdicts[k]
+        reason = str(results.rows["samples/reason"][k])
+        if verdict == Verdict.COMPLETED:
+            reason = (
+                "the simulation completed, but the circuit departs from the reference; try a smaller --reltol"
+            )
+        errors.print(Text(f"sample {sample}: {verdict}: {reason}"), soft_wrap=True)
+    _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass")
+
+
+@app.command(name="compile")
+def compile_command(
+    weights: Annotated[Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).")],
+    out: Annotated[Path, typer.Option(help="Folder for the netlist files.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the initial state in the test bench.")] = 0,
+    sample: Annotated[int, typer.Option(min=0, help="Sample whose initial state the test bench holds.")] = 0,
+    tau: Annotated[float, typer.Option(help="Seconds per model time unit.")] = 1e-6,
+    reltol: Annotated[float, typer.Option(help="ngspice's relative tolerance.")] = DEFAULT_RELTOL,
+    rows: Annotated[int, typer.Option(min=1, help="The step is at most the run's length over this.")] = 200,
+) -> None:
+    """Write the netlist: cell library, core subcircuit and a test bench that runs as it is."""
+    with _unusable_input():
+        core = read_weights(weights).core
+        scaling = Scaling.model_validate({"tau": tau})
+        options = SolverOptions(reltol=reltol, rows=rows)
+        circuit = compile_core(core, scaling)
+        files = write_netlist(circuit, options, core.initial_states(seed, sample)).by_name()
+        try:
+            for name, text in files.items():
+                write_text_whole(out / name, text)
+        except OSError as error:
+            _stop(UNUSABLE, f"can't write to {out}: {error}")
+    summary = summarise(core, circuit)
+    table = Table(title=circuit.title, show_header=False)
+    for name, value in [
+        ("elements", f"{summary.elements}"),
+        ("nodes", f"{summary.nodes} ({summary.visible} visible, {summary.nodes - summary.visible} hidden)"),
+        ("couplers", f"{summary.couplers} ({'reciprocal' if core.symmetric else 'directed'})"),
+        (
+            "couplers per node",
+            f"{summary.degree_min} to {summary.degree_max}, mean {summary.degree_mean:.2f}",
+        ),
+        ("longest wire", f"{summary.longest_wire:g} cell pitches"),
+        ("time chunks", f"{summary.chunks}"),
+        ("files", ", ".join(str(out / name) for name in files)),
+    ]:
+        table.add_row(name, Text(value))
+    console.print(table)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A weights file, a results file, or an output folder.")],
+) -> None:
+    """Show what a file holds: its datasets, provenance and statistics, and any defect found."""
+    with _unusable_input():
+        _show(inspect_file(file))
+
+
+def _show(inspection: Inspection) -> None:
+    for title, rows in inspection.sections:
+        table = Table(title=title, show_header=False, title_justify="left")
+        for name, value in rows:
+            # Text, so that a file's words are shown and never read as markup
+            table.add_row(Text(name), Text(value))
+        console.print(table)
+    for defect in inspection.defects:
+        errors.print(Text.assemble(("defect: ", "bold red"), defect), soft_wrap=True)
+    if inspection.defects:
+        raise typer.Exit(UNUSABLE)
+
+
+@app.command()
+def doctor() -> None:
+    """Show which ngspice, library, KLU, OSDI and C compiler there are, and what is lost without each."""
+    marks = {
+        "ok": Text("ok", "green"),
+        "lost": Text("missing", "yellow"),
+        "broken": Text("BROKEN", "bold red"),
+    }
+    table = Table(title="ais doctor")
+    for heading in ("what", "", "found", "what is lost, and what helps"):
+        table.add_column(heading)
+    findings = doctor_module.examine()
+    for finding in findings:
+        table.add_row(finding.what, marks[finding.state], Text(finding.found), Text(finding.advice))
+    console.print(table)
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(UNUSABLE)

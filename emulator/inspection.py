@@ -1,0 +1,149 @@
+"""What a file holds, for people: weights, results, a part of a run, or an output folder."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from emulator.folder import PARTS, RESULTS, RUN
+from emulator.results import FORMAT as RESULTS_FORMAT
+from emulator.results import Results, ResultsError, gather, read_results
+from netlists.weights import FORMAT as WEIGHTS_FORMAT
+from netlists.weights import Weights, WeightsError, read_weights
+
+Section = tuple[str, Sequence[tuple[str, str]]]
+
+
+class InspectError(ValueError):
+    """Nothing that can be inspected."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Sections of (name, value) rows, and the defects found."""
+
+    sections: Sequence[Section]
+    defects: Sequence[str] = ()
+
+
+def inspect_file(path: Path) -> Inspection:
+    """Looks at a file or output folder.
+
+    Raises:
+        InspectError: no such file, not HDF5, or a format that isn't ours.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.exists():
+        raise InspectError(f"{path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            kind = file.attrs.get("format")
+            held = _datasets(file)
+    except OSError as error:
+        raise InspectError(f"{path}: not a readable HDF5 file ({error})") from error
+    kind = kind.decode("utf-8", "replace") if isinstance(kind, bytes) else kind
+    if kind == WEIGHTS_FORMAT:
+        try:
+            return Inspection([*_weights(read_weights(path)), ("datasets", held)])
+        except WeightsError as error:
+            return Inspection([("datasets", held)], error.problems)
+    if kind == RESULTS_FORMAT:
+        try:
+            return Inspection([*_results(read_results(path)), ("datasets", held)])
+        except ResultsError as error:
+            return Inspection([("datasets", held)], [str(error)])
+    raise InspectError(f"{path}: attribute format is {kind!r}; known: {WEIGHTS_FORMAT}, {RESULTS_FORMAT}")
+
+
+def _folder(path: Path) -> Inspection:
+    if (path / RESULTS).is_file():
+        return inspect_file(path / RESULTS)
+    parts, defects = [], []
+    for file in sorted((path / PARTS).glob("*.h5")):
+        try:
+            parts.append(read_results(file))
+        except ResultsError as error:
+            defects.append(str(error))
+    if not parts and not (path / RUN).is_file():
+        raise InspectError(f"{path}: a folder without results of ours")
+    state: list[tuple[str, str]] = [("finished samples", str(len(parts)))]
+    if (path / RUN).is_file():
+        try:
+            run = json.loads((path / RUN).read_text(encoding="utf-8"))
+            state.append(("samples asked for", str(run.get("settings", {}).get("samples", "unknown"))))
+            state.append(("started", str(run.get("started", "unknown"))))
+        except (ValueError, AttributeError) as error:
+            defects.append(f"{path / RUN}: {error}")
+    state.append(("to finish it", "the same command with --resume"))
+    sections: list[Section] = [("unfinished run", state)]
+    if parts:
+        sections += _results(gather(parts, parts[0].attributes))
+    return Inspection(sections, defects)
+
+
+def _weights(weights: Weights) -> list[Section]:
+    core = weights.core
+    image = "none" if core.image_shape is None else f"{core.image_shape[0]} x {core.image_shape[1]}"
+    about = [
+        ("sha256", weights.sha256),
+        ("family", f"{core.family_name}: {core.family.title}"),
+        ("equation", f"dx/dt = {core.family.self_term} + {core.family.coupling}"),
+        ("grid", f"{core.shape[0]} x {core.shape[1]}: {core.nodes} nodes, {len(core.visible)} visible"),
+        ("couplings", f"{len(core.edges)} directed edges, {'symmetric' if core.symmetric else 'asymmetric'}"),
+        (
+            "neighbours of a node",
+            f"{core.degree.min()} to {core.degree.max()}, mean {core.degree.mean():.2f}",
+        ),
+        ("schedule", f"{core.chunks} chunk(s), boundaries {', '.join(f'{t:g}' for t in core.boundaries)}"),
+        ("readout", f"{core.readout}, image {image}"),
+        ("initial state", f"{core.initial.kind} on [{core.initial.low:g}, {core.initial.high:g}]"),
+        ("trainer's endpoints", ", ".join(f"{k} {v.shape}" for k, v in weights.check.items()) or "none"),
+    ]
+    ranges = [("coupling", _range(core.coupling)), *((k, _range(v)) for k, v in core.parameters.items())]
+    provenance = [(name, str(value)) for name, value in weights.provenance.items()]
+    return [("weights", about), ("values", ranges), ("provenance, as the file says", provenance)]
+
+
+def _results(results: Results) -> list[Section]:
+    rows = results.rows
+    verdicts = Counter(results.verdicts)
+    about = [
+        ("samples", str(results.samples)),
+        ("verdicts", ", ".join(f"{name} {count}" for name, count in verdicts.items())),
+        ("passed", f"{int(rows['samples/accepted'].sum())} of {results.samples}"),
+        ("whole runs kept", str(len(results.trajectories.get("trajectory/sample", [])))),
+    ]
+    figures = [
+        (name.split("/")[1], _range(rows[name]))
+        for name in rows
+        if name.startswith(("crosscheck/", "timing/")) and rows[name].ndim == 1
+    ]
+    attributes = [(name, str(value)) for name, value in results.attributes.items()]
+    return [("results", about), ("figures (smallest, median, largest)", figures), ("attributes", attributes)]
+
+
+def _range(values: Any) -> str:
+    finite = np.asarray(values, dtype=np.float64).ravel()
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return "none"
+    return f"{finite.min():.4g}, {np.median(finite):.4g}, {finite.max():.4g}"
+
+
+def _datasets(file: h5py.File) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append((name, f"{item.dtype} {item.shape}"))
+
+    file.visititems(visit)
+    return found

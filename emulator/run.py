@@ -1,0 +1,289 @@
+"""The main job, from top to bottom: weights → core → circuit → ngspice → trajectory → cross-check → codes."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import queue
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from emulator.acquire import acquire
+from emulator.crosscheck import CrossCheck, crosscheck
+from emulator.folder import Mode, OutputFolder, claim
+from emulator.ngspice import Capabilities, Deck, Simulation, capabilities
+from emulator.report import write_report
+from emulator.results import Columns, Results, gather, write_results
+from emulator.settings import WHILE_RUNNING, RunSettings
+from emulator.simulator import Simulator
+from emulator.trajectory import Trajectory, from_simulation
+from netlists.circuit import Circuit
+from netlists.compile import compile_core
+from netlists.core import Array
+from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
+from netlists.files import write_text_whole
+from netlists.weights import Weights, read_weights
+
+
+class Observer(Protocol):
+    """What a run tells while it goes on; called from several threads."""
+
+    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
+        """Before the first sample: how many there are, how many are left, and by which simulator."""
+
+    def progress(self, sample: int, fraction: float) -> None:
+        """Simulated time of a sample done, 0 to 1."""
+
+    def finished(self, sample: int, row: Columns) -> None:
+        """A sample is finished and on disk."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the samples of a run share."""
+
+    weights: Weights
+    settings: RunSettings
+    circuit: Circuit
+    options: SolverOptions
+
+
+def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
+    """Runs all samples and leaves results, report, picture, netlist and receipt of settings in ``out``.
+
+    Finished samples are on disk at any time; an interrupted or failed run is continued by mode ``resume``.
+
+    Raises:
+        WeightsError, FolderError, NgspiceUnavailable: unusable input, before any work.
+        OSError: a file could not be written; finished samples stay.
+    """
+    weights = read_weights(weights_path)
+    with Simulator() as probe:
+        ability = probe.call(capabilities)
+    options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
+    plan = Plan(weights, settings, compile_core(weights.core, settings.scaling), options)
+    identity = _identity(plan, ability)
+
+    with claim(out, mode, identity) as folder:
+        folder.describe(**_circumstances(plan, ability))
+        _write_netlist(plan, folder)
+        done = folder.completed()
+        todo = [sample for sample in range(settings.samples) if sample not in done]
+        observer.planned(settings.samples, len(todo), ability)
+        _simulate_all(plan, folder, todo, observer)
+        results = gather(folder.parts(), identity | {"weights": weights.path.name})
+        folder.finish(results)
+        folder.describe(state="finished", finished=_now())
+        write_report(folder, results, weights, plan.circuit)
+    return results
+
+
+def _simulate_all(plan: Plan, folder: OutputFolder, todo: list[int], observer: Observer) -> None:
+    """A thread a job, each with a simulator of its own; the first error ends all."""
+    jobs = max(1, min(plan.settings.jobs, len(todo)))
+    idle: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
+    simulators = [Simulator() for _ in range(jobs)]
+    for simulator in simulators:
+        idle.put(simulator)
+
+    stopping = threading.Event()
+
+    def one(sample: int) -> None:
+        simulator = idle.get()
+        try:
+            part = run_sample(plan, simulator, sample, folder.run_folder(sample), observer)
+            if stopping.is_set():  # killed by us, not by itself: nothing to record
+                return
+            write_results(folder.part(sample), part)
+            observer.finished(sample, part.rows)
+        finally:
+            idle.put(simulator)
+
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="sample")
+    try:
+        futures = [pool.submit(one, sample) for sample in todo]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        failed = next((f for f in futures if f.done() and f.exception() is not None), None)
+        if failed is not None:
+            failed.result()
+    finally:
+        stopping.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for simulator in simulators:
+            simulator.kill()
+        pool.shutdown(wait=True)
+        for simulator in simulators:
+            simulator.close()
+
+
+def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
+    """One sample from its initial state to its codes, as results of one row."""
+    core, settings = plan.weights.core, plan.settings
+    start = core.initial_states(settings.seed, sample)
+    text = write_deck(plan.circuit, plan.options, start)
+    inventory = plan.circuit.inventory
+    deck = Deck(text, plan.circuit.state_nodes, plan.circuit.stop, inventory.devices, inventory.unknowns)
+    simulation = simulator.simulate(
+        deck, folder=folder, limit_s=settings.time_limit_s,
+        on_progress=lambda fraction: observer.progress(sample, fraction),
+    )  # fmt: skip
+    if not simulation.judgement.completed:
+        write_text_whole(folder / "deck.cir", text)
+        return _row(plan, sample, start, simulation, None)
+    circuit = from_simulation(simulation, start, settings.scaling, core.duration)
+    check, states = simulator.call(crosscheck, core, circuit, settings.rows, settings.windows)
+    return _row(plan, sample, start, simulation, (circuit, check, states))
+
+
+def _row(
+    plan: Plan, sample: int, start: Array, simulation: Simulation,
+    compared: tuple[Trajectory, CrossCheck, Array] | None,
+) -> Results:  # fmt: skip
+    """The sample's row; without a completed simulation its figures are NaN and its codes −1."""
+    core, settings = plan.weights.core, plan.settings
+    statistics, judgement = simulation.statistics, simulation.judgement
+    row: dict[str, Any] = {
+        "samples/index": sample,
+        "samples/initial": start,
+        "samples/final": np.full(core.nodes, np.nan),
+        "samples/final_reference": np.full(core.nodes, np.nan),
+        "samples/analog": np.full(len(core.visible), np.nan),
+        "samples/analog_reference": np.full(len(core.visible), np.nan),
+        "samples/codes": np.full(len(core.visible), -1),
+        "samples/codes_reference": np.full(len(core.visible), -1),
+        "samples/verdict": str(judgement.verdict),
+        "samples/reason": judgement.reason,
+        "samples/accepted": False,
+        "crosscheck/defect_window_rms": np.full(settings.windows, np.nan),
+        "crosscheck/row_time": np.full(settings.rows + 1, np.nan),
+        "crosscheck/row_rms": np.full(settings.rows + 1, np.nan),
+        **{
+            f"crosscheck/{name}": np.nan
+            for name in (
+                "global_rms", "global_max", "end_rms", "defect_rms", "defect_max", "pixel_rms",
+                "codes_within_1lsb", "sensitivity",
+            )
+        },
+        "timing/simulator_cpu": statistics.cpu_s,
+        "timing/simulator_wall": statistics.wall_s,
+        "timing/reference_wall": np.nan,
+        "timing/steps": statistics.steps,
+        "timing/rejected": statistics.rejected,
+        "timing/iterations": statistics.iterations,
+    }  # fmt: skip
+    runs: dict[str, Any] = {}
+    if compared is not None:
+        circuit, check, states = compared
+        shown = circuit.rows(settings.rows)
+        seen_by = (settings.scaling, settings.adc, settings.seed, sample)
+        analog, codes = acquire(core, circuit, *seen_by)
+        # the reference is read through the very same converter, noise included: what differs is the circuit
+        analog_reference, codes_reference = acquire(core, Trajectory(shown.time, states), *seen_by)
+        agree = float(np.mean(np.abs(codes - codes_reference) <= 1))
+        wanted = settings.acceptance
+        row |= {
+            "samples/final": circuit.state[-1],
+            "samples/final_reference": check.final_reference,
+            "samples/analog": analog,
+            "samples/analog_reference": analog_reference,
+            "samples/codes": codes,
+            "samples/codes_reference": codes_reference,
+            "samples/accepted": check.worst_window <= wanted.worst_window_rms
+            and agree >= wanted.codes_within_1lsb,
+            "crosscheck/global_rms": check.global_rms,
+            "crosscheck/global_max": check.global_max,
+            "crosscheck/end_rms": check.end_rms,
+            "crosscheck/defect_rms": check.defect_rms,
+            "crosscheck/defect_max": check.defect_max,
+            "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
+            "crosscheck/pixel_rms": float(np.sqrt(np.mean((analog - analog_reference) ** 2))),
+            "crosscheck/codes_within_1lsb": agree,
+            "crosscheck/sensitivity": check.sensitivity,
+            "crosscheck/row_time": check.row_time,
+            "crosscheck/row_rms": check.row_rms,
+            "timing/reference_wall": check.wall_s,
+        }
+        if sample < settings.keep_trajectories:
+            runs = {
+                "trajectory/sample": sample,
+                "trajectory/time": shown.time,
+                "trajectory/circuit": shown.state,
+                "trajectory/reference": states,
+            }
+    return Results(
+        {name: np.asarray(value)[None] for name, value in row.items()},
+        {name: np.asarray(value)[None] for name, value in runs.items()},
+        {"weights_sha256": plan.weights.sha256},
+    )
+
+
+def _padded(values: Array, length: int) -> Array:
+    return np.pad(values, (0, length - len(values)), constant_values=np.nan)
+
+
+def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
+    start = plan.weights.core.initial_states(plan.settings.seed, 0)
+    for name, text in write_netlist(plan.circuit, plan.options, start).by_name().items():
+        write_text_whole(folder.netlist / name, text)
+
+
+def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
+    """What bears on the numbers: hashes, versions, options, settings; flat, for attributes and comparison."""
+    settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING))
+    netlist = write_deck(plan.circuit, plan.options, np.zeros(plan.weights.core.nodes))
+    return {
+        "weights_sha256": plan.weights.sha256,
+        "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
+        "emulator_version": version("ais-emulator"),
+        "ngspice_version": str(ability.version),
+        "ngspice_options": plan.options.model_dump_json(),
+        "seed": settings.pop("seed"),
+        "level": settings.pop("level"),
+        "devices": "behavioural",
+        "devices_asked": settings.pop("devices"),
+        "family": plan.weights.core.family_name,
+        "settings": json.dumps(settings),
+        "non_idealities": json.dumps(_non_idealities(plan.settings)),
+    }
+
+
+def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
+    """Every departure from the ideal in force; empty for the ideal run."""
+    ideal = type(settings.adc)(bits=settings.adc.bits, low=settings.adc.low, high=settings.adc.high)
+    given, default = settings.adc.model_dump(), ideal.model_dump()
+    return {f"adc_{name}": value for name, value in given.items() if value != default[name]}
+
+
+def _circumstances(plan: Plan, ability: Capabilities) -> dict[str, Any]:
+    return {
+        "command": sys.argv,
+        "started": _now(),
+        "settings": plan.settings.model_dump(mode="json"),
+        "weights": {
+            "file": plan.weights.path.name,
+            "sha256": plan.weights.sha256,
+            "provenance": dict(plan.weights.provenance),
+        },
+        "ngspice": vars(ability),
+        "versions": {
+            "python": platform.python_version(),
+            **{
+                name: version(name) for name in ("ais-emulator", "PySpice", "numpy", "scipy", "sympy", "h5py")
+            },
+        },
+        "machine": {"system": platform.platform(), "processor": platform.machine()},
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
