@@ -190,7 +190,8 @@ def _table(results: Results) -> Table:
         caption=f"global: rms error ({unit}); defect: worst window's rms ({unit}); pixel: rms error after "
         "readout; codes: ADC codes within 1 LSB; growth: of a small perturbation of the start",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        show_edge=False,
+        padding=0,
     )
     for heading in (
         "#",
@@ -217,7 +218,7 @@ def _table(results: Results) -> Table:
             _figure(rows["crosscheck/global_rms"][k]),
             _figure(results.worst_window(k)),
             _figure(rows["crosscheck/pixel_rms"][k]),
-            f"{100 * codes:.1f}%" if np.isfinite(codes) else "-",
+            f"{100 * codes:.4g}%" if np.isfinite(codes) else "-",
             _figure(rows["crosscheck/sensitivity"][k]),
             Text("pass", "green") if passed else Text("FAIL", "bold red"),
         )  # fmt: skip
