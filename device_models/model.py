@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.simplify.fu import TR10i
 
 Storage = Literal["charge", "flux"]
-Scope = Literal["node", "node-and-chunk"]
+Scope = Literal["core", "node", "node-and-chunk"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class State:
 class Parameter:
     """One trained or designed number of a cell.
 
-    ``scope`` says how it may vary: ``node`` is one value a node, ``node-and-chunk`` one value a node and
-    time chunk. ``name`` is also the dataset below ``weights/`` that holds it.
+    ``scope`` says how it may vary: ``core`` is one value for all nodes, ``node`` one a node,
+    ``node-and-chunk`` one a node and time chunk. ``name`` is also the dataset below ``weights/`` that holds it.
     """
 
     symbol: sp.Symbol
@@ -65,9 +65,10 @@ class CellModel:
         state: the state of a node.
         parameters: everything ``self_term`` depends on besides the state.
         self_term: rate of the uncoupled cell, per model time unit.
-        features: what a node puts on its wires, each a function of its own state.
+        features: what a node puts on its wires, each a function of its own state (and of parameters of scope
+            ``core``: whoever listens to a wire does not know the sender's own parameters).
         sums: for each feature the symbol that stands for the weighted sum a node receives.
-        coupling: the rate the sums cause, a function of the own state and the sums.
+        coupling: the rate the sums cause, a function of the own state, the sums and the parameters.
         source: where the equation comes from.
     """
 
@@ -90,10 +91,11 @@ class CellModel:
             raise ValueError(f"features {sorted(self.features)} and sums {sorted(self.sums)} differ")
         own = {self.state.symbol}
         known = {p.symbol for p in self.parameters}
+        common = {p.symbol for p in self.parameters if p.scope == "core"}
         for what, expression, allowed in [
             ("self_term", self.self_term, own | known),
-            ("coupling", self.coupling, own | set(self.sums.values())),
-            *((f"feature {name}", expression, own) for name, expression in self.features.items()),
+            ("coupling", self.coupling, own | known | set(self.sums.values())),
+            *((f"feature {name}", expression, own | common) for name, expression in self.features.items()),
         ]:
             unknown = expression.free_symbols - allowed
             if unknown:
@@ -109,26 +111,27 @@ class CellModel:
 
 OWN, OTHER = sp.symbols("x_own x_other", real=True)
 
+CouplingForm = Literal["reciprocal", "mutual", "directed", "summing"]
 
-def pair_rate(model: CellModel) -> sp.Expr:
+
+def pair_rate(model: CellModel) -> sp.Expr | None:
     """The rate one neighbour causes at weight 1, as a function of ``OWN`` and ``OTHER``.
 
-    Exists only where the coupling is linear in the sums: then a neighbour acts by itself and a coupler can
-    be a separate element between two nodes. ValueError otherwise (such a family needs a summing node).
+    Exists only where the coupling is linear in the sums and needs no parameter of the node: then a neighbour
+    acts by itself, and a coupler can be a separate element between two nodes. None otherwise.
     """
     sums = list(model.sums.values())
     linear = all(sp.expand(sp.diff(model.coupling, a, b)) == 0 for a in sums for b in sums)
     if not linear or sp.expand(model.coupling.subs(dict.fromkeys(sums, 0))) != 0:
-        raise ValueError(
-            f"{model.family}: the coupling is not linear in the weighted sums, "
-            "so one neighbour's share can't be an element of its own; the node needs a summing input"
-        )
+        return None
     received = {
         model.sums[name]: feature.subs(model.state.symbol, OTHER) for name, feature in model.features.items()
     }
     # TR10i turns products of sines and cosines back into the sine of a difference: one call in the netlist
     # instead of four. It is used alone because sympy.simplify costs more than the whole compilation.
-    return TR10i(sp.expand(model.coupling.subs(model.state.symbol, OWN).subs(received)))
+    rate = TR10i(sp.expand(model.coupling.subs(model.state.symbol, OWN).subs(received)))
+    common = {parameter.symbol for parameter in model.parameters if parameter.scope == "core"}
+    return rate if rate.free_symbols <= {OWN, OTHER} | common else None
 
 
 def is_reciprocal(rate: sp.Expr) -> bool:
@@ -138,3 +141,18 @@ def is_reciprocal(rate: sp.Expr) -> bool:
     """
     swapped = rate.subs({OWN: OTHER, OTHER: OWN}, simultaneous=True)
     return bool(sp.expand_trig(rate + swapped).expand() == 0)
+
+
+def coupling_form(model: CellModel, *, symmetric: bool) -> CouplingForm:
+    """What a coupler is as an element.
+
+    ``reciprocal``: one two-terminal current between a pair of nodes. ``mutual``: a pair of currents with one
+    weight, each driven by the other node. ``directed``: one current, j acts on i. ``summing``: j pushes a
+    feature into a summing node of i, and the cell makes of the sum what its equation says.
+    """
+    rate = pair_rate(model)
+    if rate is None:
+        return "summing"
+    if not symmetric:
+        return "directed"
+    return "reciprocal" if is_reciprocal(rate) else "mutual"

@@ -30,10 +30,7 @@ def kurashil_rate(core: AnalogCore, chunk: int) -> Rate:
     The sum over neighbours costs two sparse products, Σ K sin φ_j and Σ K cos φ_j. The rate takes phases of
     shape (N, W), a column for each of W independent copies of the core, and returns the same shape.
     """
-    receivers, senders = core.edges.T
-    weights = sparse.csr_array(
-        (core.coupling[chunk], (receivers, senders)), shape=(core.nodes, core.nodes), dtype=np.float64
-    )
+    weights = _matrix(core, chunk)
     reference_pull = core.parameters["bias"][chunk][:, None]
     injection = core.parameters["shil"][chunk][:, None]
     detuning = core.parameters["detuning"][:, None]
@@ -46,7 +43,64 @@ def kurashil_rate(core: AnalogCore, chunk: int) -> Rate:
     return rate
 
 
-RATES: Mapping[str, Callable[[AnalogCore, int], Rate]] = MappingProxyType({"kurashil": kurashil_rate})
+def kuramoto_rate(core: AnalogCore, chunk: int) -> Rate:
+    """dφ_i/dt = ω_i − Σ_j K_ij sin(φ_i − φ_j) − B_i sin φ_i   (arXiv:2606.27294)"""
+    weights = _matrix(core, chunk)
+    pull, detuning = core.parameters["bias"][chunk][:, None], core.parameters["detuning"][:, None]
+
+    def rate(phase: Array) -> Array:
+        wave = np.exp(1j * phase)
+        # Σ K sin(φ_i − φ_j) is the imaginary part of e^{iφ_i} times the conjugate of Σ K e^{iφ_j}
+        return detuning - (wave * np.conj(weights @ wave)).imag - pull * wave.imag
+
+    return rate
+
+
+def polynomial_ising_rate(core: AnalogCore, chunk: int) -> Rate:
+    """dx_i/dt = α_i x_i − x_i³ + β Σ_j J_ij x_j   (Böhm et al. 2021)"""
+    matrix = sparse.diags_array(core.parameters["alpha"][chunk]) + core.parameters["beta"] * _matrix(
+        core, chunk
+    )
+    return lambda x: matrix @ x - x * x * x
+
+
+def tanh_ising_rate(core: AnalogCore, chunk: int) -> Rate:
+    """dx_i/dt = −x_i + tanh(α_i x_i + β Σ_j J_ij x_j)   (Böhm et al. 2021)"""
+    matrix = sparse.diags_array(core.parameters["alpha"][chunk]) + core.parameters["beta"] * _matrix(
+        core, chunk
+    )
+    return lambda x: np.tanh(matrix @ x) - x
+
+
+def tanh_feature_ising_rate(core: AnalogCore, chunk: int) -> Rate:
+    """dx_i/dt = −x_i + Σ_j J_ij tanh(g x_j)   (Hopfield 1984)"""
+    weights, gain = _matrix(core, chunk), float(core.parameters["gain"])
+    return lambda x: weights @ np.tanh(gain * x) - x
+
+
+def langevin_rate(core: AnalogCore, chunk: int) -> Rate:
+    """dx_i/dt = b_i − 2 J2_i x_i − 4 J4_i x_i³ − Σ_j K_ij x_j   (arXiv:2604.14332, without its noise)"""
+    stiffness = sparse.diags_array(2 * core.parameters["quadratic"]) + _matrix(core, chunk)
+    quartic, force = 4 * core.parameters["quartic"][:, None], core.parameters["bias"][chunk][:, None]
+    return lambda x: force - stiffness @ x - quartic * x**3
+
+
+def _matrix(core: AnalogCore, chunk: int) -> sparse.csr_array:
+    """(N, N) couplings of a chunk, row i receives from column j."""
+    receivers, senders = core.edges.T
+    return sparse.csr_array((core.coupling[chunk], (receivers, senders)), shape=(core.nodes, core.nodes))
+
+
+RATES: Mapping[str, Callable[[AnalogCore, int], Rate]] = MappingProxyType(
+    {
+        "kurashil": kurashil_rate,
+        "kuramoto": kuramoto_rate,
+        "polynomial_ising": polynomial_ising_rate,
+        "tanh_ising": tanh_ising_rate,
+        "tanh_feature_ising": tanh_feature_ising_rate,
+        "langevin": langevin_rate,
+    }
+)
 
 
 def propagate(core: AnalogCore, starts: Array, begin: Array, end: Array, *, rtol: float = RTOL) -> Array:

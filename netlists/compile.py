@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from device_models.model import CouplingForm, coupling_form
 from device_models.printers import ngspice as printer
 from netlists.circuit import Circuit, Instance, Inventory, Subcircuit, VoltageSteps
 from netlists.core import AnalogCore
@@ -25,16 +26,23 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
     model, chunks = core.family, core.chunks
     names = core.node_names
     pairs, edge_of = core.couplers
-    coupler = printer.coupler_name(model, directed=not core.symmetric)
+    form = coupling_form(model, symmetric=core.symmetric)
+    coupler = printer.coupler_name(model, form)
+    # a summing cell receives on nodes of its own, all others on the state's
+    adders = tuple(printer.summing_ports(model).values())
+    inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
 
     cells = [
-        Instance(f"X{name}", (name,), f"{model.family}_cell", values)
+        Instance(f"X{name}", (name, *inputs[name]), f"{model.family}_cell", values)
         for name, values in zip(names, _cell_parameters(core), strict=True)
     ]
     keys = [f"k_{chunk}" for chunk in range(1, chunks + 1)]
     couplers = [
         Instance(
-            f"Xk_{names[i]}_{names[j]}", (names[i], names[j]), coupler, dict(zip(keys, weights, strict=True))
+            f"Xk_{names[i]}_{names[j]}",
+            (*(inputs[names[i]] or (names[i],)), names[j]),
+            coupler,
+            dict(zip(keys, weights, strict=True)),
         )
         for (i, j), weights in zip(pairs.tolist(), core.coupling[:, edge_of].T.tolist(), strict=True)
     ]
@@ -51,11 +59,16 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
             "ais_tau": scaling.tau,
             "ais_c": scaling.capacitance,
             "ais_g": scaling.conductance,
+            **{
+                printer.common_parameter(model, p.name): float(core.parameters[p.name])
+                for p in model.parameters
+                if p.scope == "core"
+            },
             **{f"ais_switch_{k}": boundaries[k] * (1 + SWITCH_DELAY) for k in range(1, chunks)},
         },
         library=(
             printer.cell_subcircuit(model, chunks),
-            printer.coupler_subcircuit(model, chunks, directed=not core.symmetric),
+            printer.coupler_subcircuit(model, chunks, form),
         ),
         core=Subcircuit("ais_core", visible, (*cells, *couplers), f"{rows} x {columns} {model.title}"),
         bench=(Instance("Xcore", visible, "ais_core", {}),),
@@ -64,19 +77,26 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
         stop=boundaries[-1],
         inventory=Inventory(
             devices={
-                "behavioural": core.nodes + len(couplers),
+                "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
+                "resistor": core.nodes * len(adders),
                 "voltage": int(clock is not None),
             },
             # the clock adds its node and its branch current
-            unknowns=core.nodes + 2 * int(clock is not None),
+            unknowns=core.nodes * (1 + len(adders)) + 2 * int(clock is not None),
         ),
     )
+
+
+def _sources_per_coupler(form: CouplingForm, adders: int) -> int:
+    return {"reciprocal": 1, "directed": 1, "mutual": 2, "summing": adders}[form]
 
 
 def _cell_parameters(core: AnalogCore) -> list[dict[str, float]]:
     values: list[dict[str, float]] = [{} for _ in range(core.nodes)]
     for parameter in core.family.parameters:
+        if parameter.scope == "core":  # one value for all: a global of the library
+            continue
         array = core.parameters[parameter.name]
         if parameter.scope == "node":
             columns = [(parameter.name, array)]

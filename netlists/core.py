@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_models.families import family
-from device_models.model import CellModel
+from device_models.model import CellModel, coupling_form
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class AnalogCore:
         visible: (V,), node of each pixel, row-major in the image.
         boundaries: (T+1,), model times at which the weights change; the first is 0.
         coupling: (T, E), K_ij of each chunk, per model time unit.
-        parameters: cell parameters by name, (T, N) or (N,) as the family's scope says.
+        parameters: cell parameters by name, (T, N), (N,) or () as the family's scope says.
         symmetric: couplings are passive, K_ij = K_ji, and one element serves both directions.
         readout: kind of ``device_models.readout``.
         image_shape: rows and columns of the image, or None.
@@ -92,9 +92,10 @@ class AnalogCore:
     def couplers(self) -> tuple[Index, Index]:
         """Physical couplers: (Q, 2) node pairs and for each the (Q,) edge that holds its weights.
 
-        Asymmetric cores have a directed coupler an edge; symmetric ones an element a pair, named once.
+        Symmetric cores have an element a pair, named once; asymmetric ones, and families whose cells sum their
+        inputs themselves, a directed coupler an edge.
         """
-        if not self.symmetric:
+        if coupling_form(self.family, symmetric=self.symmetric) in ("directed", "summing"):
             return self.edges, np.arange(len(self.edges))
         once = np.flatnonzero(self.edges[:, 0] < self.edges[:, 1])
         return self.edges[once], once

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import h5py
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from device_models.families import FAMILIES
+from device_models.model import Parameter
 from device_models.readout import READOUTS
 from netlists.core import AnalogCore, Array, InitialDistribution
 from netlists.files import write_whole
@@ -28,6 +29,7 @@ FORMAT = "ais-weights"
 VERSION = 1
 INITIAL_KINDS = ("uniform",)
 Scalar = str | int | float | bool
+Length = TypeVar("Length", int, int | None)
 
 
 class WeightsError(ValueError):
@@ -168,7 +170,7 @@ def _read(path: Path, file: h5py.File) -> Weights:
         _check_symmetry(reader, edges, coupling)
     parameters: dict[str, Array] = {}
     for parameter in model.parameters:
-        expected = (nodes,) if parameter.scope == "node" else (chunks, nodes)
+        expected = _parameter_shape(parameter, chunks, nodes)
         dataset = f"weights/{parameter.name}"
         values = reader.array(dataset, expected, "real", optional=True)
         if values is not None and ((values < parameter.low) | (values > parameter.high)).any():
@@ -191,11 +193,7 @@ def _read(path: Path, file: h5py.File) -> Weights:
     assert shape is not None and edges is not None and visible is not None and boundaries is not None
     assert coupling is not None and readout is not None and initial is not None
     for parameter in model.parameters:
-        full = (
-            (shape[0] * shape[1],)
-            if parameter.scope == "node"
-            else (len(boundaries) - 1, shape[0] * shape[1])
-        )
+        full = _parameter_shape(parameter, len(boundaries) - 1, shape[0] * shape[1])
         parameters.setdefault(parameter.name, np.full(full, parameter.default))
     core = AnalogCore(
         family_name=model.family,
@@ -211,6 +209,10 @@ def _read(path: Path, file: h5py.File) -> Weights:
         initial=initial,
     )
     return Weights(path, sha256_of(path), core, provenance, check)
+
+
+def _parameter_shape(parameter: Parameter, chunks: Length, nodes: Length) -> tuple[Length, ...]:
+    return {"core": (), "node": (nodes,), "node-and-chunk": (chunks, nodes)}[parameter.scope]
 
 
 def _attributes(path: Path, file: h5py.File) -> tuple[WeightsAttributes, dict[str, Scalar]]:

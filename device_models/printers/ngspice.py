@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 from sympy.printing.printer import Printer
 
-from device_models.model import OTHER, OWN, CellModel, pair_rate
+from device_models.model import OTHER, OWN, CellModel, CouplingForm, coupling_form, pair_rate
 
 _FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
@@ -164,52 +164,116 @@ def scheduled(parameter: str, chunks: int) -> str:
 
 
 def cell_subcircuit(model: CellModel, chunks: int) -> str:
-    """The cell alone: storage and self term. Port: the state; parameters one value a chunk."""
+    """The cell: storage and self term, and where the coupling needs them, its summing nodes.
+
+    Ports: the state, then a summing node for each feature if the coupling form is ``summing``. Parameters:
+    one value, or one a chunk. A summing node holds one volt per unit of the weighted sum.
+    """
     port = str(model.state.symbol)
-    names: dict[sp.Symbol, str] = {model.state.symbol: f"v({port})"}
+    names: dict[sp.Symbol, str] = {model.state.symbol: f"v({port})", **_common_names(model)}
     arguments: list[str] = []
     for parameter in model.parameters:
         if parameter.scope == "node":
             names[parameter.symbol] = f"({{{parameter.name}}})"
             arguments.append(f"{parameter.name}={number(parameter.default)}")
-        else:
+        elif parameter.scope == "node-and-chunk":
             names[parameter.symbol] = scheduled(parameter.name, chunks)
             arguments += [f"{parameter.name}_{k}={number(parameter.default)}" for k in range(1, chunks + 1)]
-    rate = print_expression(model.self_term, names)
+    rate, adders = model.self_term, []
+    sums = summing_ports(model)
+    if sums:
+        rate = rate + model.coupling
+        names |= {model.sums[feature]: f"v({node})" for feature, node in sums.items()}
+        adders = [f"R{node} {node} 0 {{1/ais_g}}" for node in sums.values()]
     return "\n".join([
         f"* Cell: {model.title}",
         f"*   {model.source}",
-        f"*   rate = {model.self_term}   (per model time unit; 1 V is 1 {model.state.unit})",
-        *_wrapped(f".subckt {model.family}_cell {port}", arguments),
+        f"*   rate = {rate}   (per model time unit; 1 V is {_unit(model)})",
+        *_wrapped(f".subckt {model.family}_cell {' '.join([port, *sums.values()])}", arguments),
         f"Cstate {port} 0 {{ais_c}}",
-        f"Bself 0 {port} I = {{ais_g}}*({rate})",
+        *adders,
+        f"Bself 0 {port} I = {{ais_g}}*({print_expression(rate, names)})",
         f".ends {model.family}_cell",
     ])  # fmt: skip
 
 
-def coupler_subcircuit(model: CellModel, chunks: int, *, directed: bool) -> str:
-    """One coupler. Directed: j acts on i alone. Else a two-terminal element that acts on both alike."""
-    rate = pair_rate(model)
-    difference = sp.Symbol("difference", real=True)
-    relative = rate.subs(OTHER, OWN + difference)
-    if OWN in relative.free_symbols:
-        text = print_expression(rate, {OWN: "v(i)", OTHER: "v(j)"})
-    else:
-        text = print_expression(relative, {difference: "v(j,i)"})
-    kind = "directed: j acts on i alone" if directed else "reciprocal: what j does to i, i does to j, negated"
+def summing_ports(model: CellModel) -> dict[str, str]:
+    """Port of the summing node of each feature; empty where couplers act on the state itself."""
+    if coupling_form(model, symmetric=False) != "summing":
+        return {}
+    return {feature: f"sum_{feature}" for feature in model.features}
+
+
+def coupler_subcircuit(model: CellModel, chunks: int, form: CouplingForm) -> str:
+    """One coupler, see ``coupling_form``. Ports: ``i j``, or the summing nodes of i and then j."""
+    weight = f"{{ais_g}}*{scheduled('k', chunks)}"
     weights = [f"k_{chunk}=0" for chunk in range(1, chunks + 1)]
+    rate = pair_rate(model)
+    ports, meaning = "i j", f"rate of i = K * ({_indexed(rate)})"
+    if rate is None:
+        ports = " ".join([*summing_ports(model).values(), "j"])
+        meaning = ", ".join(f"{node} += K * ({f})" for node, f in zip(
+            summing_ports(model).values(), model.features.values(), strict=True))  # fmt: skip
+        names = {model.state.symbol: "v(j)", **_common_names(model)}
+        sources = [
+            f"B{node} 0 {node} I = {weight}*({print_expression(model.features[feature], names)})"
+            for feature, node in summing_ports(model).items()
+        ]
+    elif form == "reciprocal":
+        sources = [f"Bk j i I = {weight}*({_pair_text(model, rate, 'i', 'j')})"]
+    else:
+        sources = [f"Bij 0 i I = {weight}*({_pair_text(model, rate, 'i', 'j')})"]
+        if form == "mutual":
+            sources.append(f"Bji 0 j I = {weight}*({_pair_text(model, rate, 'j', 'i')})")
     return "\n".join([
-        f"* Coupler, {kind}",
-        f"*   rate of i = K * ({str(rate).replace('x_own', 'x_i').replace('x_other', 'x_j')})",
-        *_wrapped(f".subckt {coupler_name(model, directed=directed)} i j", weights),
-        f"Bk {'0' if directed else 'j'} i I = {{ais_g}}*{scheduled('k', chunks)}*({text})",
-        f".ends {coupler_name(model, directed=directed)}",
+        f"* Coupler, {_FORMS[form]}",
+        f"*   {meaning}",
+        *_wrapped(f".subckt {coupler_name(model, form)} {ports}", weights),
+        *sources,
+        f".ends {coupler_name(model, form)}",
     ])  # fmt: skip
 
 
-def coupler_name(model: CellModel, *, directed: bool) -> str:
+_FORMS: Mapping[CouplingForm, str] = {
+    "reciprocal": "reciprocal: one current between the two nodes",
+    "mutual": "mutual: each node drives a current into the other, at the same weight",
+    "directed": "directed: j acts on i alone",
+    "summing": "summing: j pushes its feature into a summing node of i",
+}
+
+
+def coupler_name(model: CellModel, form: CouplingForm) -> str:
     """Name of the coupler subcircuit."""
-    return f"{model.family}_coupler_directed" if directed else f"{model.family}_coupler"
+    return f"{model.family}_coupler" + ("_directed" if form == "directed" else "")
+
+
+def common_parameter(model: CellModel, name: str) -> str:
+    """Name of the global netlist parameter that holds a cell parameter of scope ``core``."""
+    return f"{model.family}_{name}"
+
+
+def _common_names(model: CellModel) -> dict[sp.Symbol, str]:
+    return {
+        p.symbol: f"({{{common_parameter(model, p.name)}}})" for p in model.parameters if p.scope == "core"
+    }
+
+
+def _pair_text(model: CellModel, rate: sp.Expr, receiver: str, sender: str) -> str:
+    """The rate as B-source text; a difference is one controlling pair, with half the derivatives of two."""
+    difference = sp.Symbol("difference", real=True)
+    relative = rate.subs(OTHER, OWN + difference)
+    if OWN in relative.free_symbols:
+        names = {OWN: f"v({receiver})", OTHER: f"v({sender})"}
+        return print_expression(rate, names | _common_names(model))
+    return print_expression(relative, {difference: f"v({sender},{receiver})", **_common_names(model)})
+
+
+def _unit(model: CellModel) -> str:
+    return "a state of 1" if model.state.unit == "1" else f"1 {model.state.unit}"
+
+
+def _indexed(rate: sp.Expr | None) -> str:
+    return str(rate).replace("x_own", "x_i").replace("x_other", "x_j")
 
 
 def _wrapped(head: str, words: Sequence[str], width: int = 110) -> list[str]:
