@@ -1,0 +1,72 @@
+"""Command line of the benchmark suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.cases import BENCHMARKS
+from benchmarks.harness import ROUNDS, Measure, load, machine, save, worsened
+from emulator.doctor import find_capabilities
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Speed and accuracy, measured.")
+console = Console()
+
+
+@app.command(name="list")
+def list_benchmarks() -> None:
+    """Show the benchmarks."""
+    table = Table(show_header=False)
+    for benchmark in BENCHMARKS.values():
+        table.add_row(benchmark.name, benchmark.title, "takes minutes" if benchmark.slow else "")
+    console.print(table)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run; all if none is named.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="An earlier benchmarks.json: say what got worse.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for benchmarks.json and benchmarks.csv.")] = Path("out/benchmarks"),
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = ROUNDS,
+) -> None:
+    """Run benchmarks; exit code 1 if something got worse than the baseline beyond the noise."""
+    unknown = sorted(set(names or ()) - set(BENCHMARKS))
+    if unknown:
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    before = load(baseline) if baseline is not None else []
+    ability = find_capabilities()
+    circumstances = machine() | {"ngspice": f"{ability.version}", "klu": str(ability.klu), "osdi": str(ability.osdi)}
+    measures: list[Measure] = []
+    for name in names or list(BENCHMARKS):
+        console.print(f"{name}: {BENCHMARKS[name].title}", highlight=False)
+        measures += BENCHMARKS[name].run(rounds)
+        save(measures, circumstances, out)
+    console.print(_table(measures))
+    console.print(f"{', '.join(f'{k} {v}' for k, v in circumstances.items())}", highlight=False)
+    worse = worsened(measures, before)
+    for sentence in worse:
+        console.print(Text.assemble(("worse: ", "bold red"), sentence))
+    if worse:
+        raise typer.Exit(1)
+
+
+def _table(measures: list[Measure]) -> Table:
+    table = Table()
+    for heading in ("benchmark", "measure", "median", "spread", "unit", "must", "aim", "reached", "notes"):
+        table.add_column(heading)
+    for m in measures:
+        sign = "≤ " if m.better == "lower" else "≥ "
+        table.add_row(
+            m.benchmark, m.name, f"{m.median:.4g}", f"± {m.spread:.2g}", m.unit,
+            "" if m.must is None else f"{sign}{m.must:g}", "" if m.aim is None else f"{sign}{m.aim:g}", m.reached, m.notes,
+        )  # fmt: skip
+    return table
+
+
+if __name__ == "__main__":
+    app()
