@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netlists.scaling import Scaling
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
 
 
@@ -41,6 +43,15 @@ class VoltageSteps:
     points: tuple[tuple[float, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class GlobalParameter:
+    """A number at the head of the cell library, in SI units, with a word on what it is."""
+
+    name: str
+    value: float
+    meaning: str
+
+
 @dataclass(frozen=True)
 class Subcircuit:
     """A named block with ports and instances inside."""
@@ -69,7 +80,8 @@ class Circuit:
 
     Attributes:
         title: one line that names it.
-        globals: global parameters by name, SI units; they stand at the head of the cell library.
+        globals: global parameters; they stand at the head of the cell library.
+        scaling: seconds and farads of the cells.
         library: cell subcircuits as the device printer wrote them.
         core: the core subcircuit.
         bench: instances and sources of the test bench.
@@ -80,7 +92,8 @@ class Circuit:
     """
 
     title: str
-    globals: Mapping[str, float]
+    globals: tuple[GlobalParameter, ...]
+    scaling: Scaling
     library: tuple[str, ...]
     core: Subcircuit
     bench: tuple[Instance, ...]

@@ -8,7 +8,7 @@ import numpy as np
 
 from device_models.model import CouplingForm, coupling_form
 from device_models.printers import ngspice as printer
-from netlists.circuit import Circuit, Instance, Inventory, Subcircuit, VoltageSteps
+from netlists.circuit import Circuit, GlobalParameter, Instance, Inventory, Subcircuit, VoltageSteps
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
 
@@ -55,17 +55,8 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
         clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
-        globals={
-            "ais_tau": scaling.tau,
-            "ais_c": scaling.capacitance,
-            "ais_g": scaling.conductance,
-            **{
-                printer.common_parameter(model, p.name): float(core.parameters[p.name])
-                for p in model.parameters
-                if p.scope == "core"
-            },
-            **{f"ais_switch_{k}": boundaries[k] * (1 + SWITCH_DELAY) for k in range(1, chunks)},
-        },
+        globals=_globals(core, scaling, boundaries),
+        scaling=scaling,
         library=(
             printer.cell_subcircuit(model, chunks),
             printer.coupler_subcircuit(model, chunks, form),
@@ -84,6 +75,28 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
             },
             # the clock adds its node and its branch current
             unknowns=core.nodes * (1 + len(adders)) + 2 * int(clock is not None),
+        ),
+    )
+
+
+def _globals(core: AnalogCore, scaling: Scaling, boundaries: list[float]) -> tuple[GlobalParameter, ...]:
+    model = core.family
+    return (
+        GlobalParameter("ais_tau", scaling.tau, "seconds per model time unit"),
+        GlobalParameter("ais_c", scaling.capacitance, "state capacitor of a cell, farad"),
+        GlobalParameter("ais_g", scaling.conductance, "ais_c / ais_tau: ampere per unit of rate"),
+        *(
+            GlobalParameter(
+                printer.common_parameter(model, p.name),
+                float(core.parameters[p.name]),
+                f"{p.meaning}, {p.unit}",
+            )
+            for p in model.parameters
+            if p.scope == "core"
+        ),
+        *(
+            GlobalParameter(f"ais_switch_{k}", boundaries[k] * (1 + SWITCH_DELAY), f"chunk {k} ends, seconds")
+            for k in range(1, core.chunks)
         ),
     )
 

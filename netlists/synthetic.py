@@ -60,5 +60,7 @@ def window_core(
         symmetric=symmetric,
         readout=model.default_readout,
         image_shape=(visible.shape[0], visible.shape[1]),
-        initial=InitialDistribution(-np.pi, np.pi) if model.state.periodic else InitialDistribution(-1.0, 1.0),
+        initial=InitialDistribution(-np.pi, np.pi)
+        if model.state.periodic
+        else InitialDistribution(-1.0, 1.0),
     )

@@ -68,8 +68,12 @@ def write_deck(circuit: Circuit, options: SolverOptions, initial: Array) -> str:
 
 
 def _library(circuit: Circuit) -> str:
-    lines = ["* Cell library: global parameters in SI units, then the cells"]
-    lines += [f".param {checked_name(name)} = {number(value)}" for name, value in circuit.globals.items()]
+    lines = ["* Cell library: global parameters, then the cells"]
+    for parameter in circuit.globals:
+        lines += [
+            f"* {parameter.meaning}",
+            f".param {checked_name(parameter.name)} = {number(parameter.value)}",
+        ]
     return "\n".join([*lines, "", *(f"{text}\n" for text in circuit.library)])
 
 
@@ -93,7 +97,12 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
             f"initial state has shape {initial.shape}, expected ({len(circuit.state_nodes)},), finite"
         )
     step = circuit.stop / options.rows
-    lines = [f"* {circuit.title}", "* Test bench", *includes, *map(_instance, circuit.bench)]
+    lines = [
+        f"* {circuit.title}",
+        f"* Test bench. Run it: ngspice -b -r testbench.raw {BENCH_FILE}",
+        *includes,
+        *map(_instance, circuit.bench),
+    ]
     if circuit.clock is not None:
         lines.append(
             "* Breakpoints at the chunk boundaries: no step straddles one. v(chunk) counts the chunks"
@@ -106,8 +115,8 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
     ]
     tolerances = (
         f"reltol={number(options.reltol)} vntol={number(options.vntol)} "
-        f"abstol={number(options.abstol(circuit.globals['ais_g']))} "
-        f"chgtol={number(options.chgtol(circuit.globals['ais_c']))}"
+        f"abstol={number(options.abstol(circuit.scaling.conductance))} "
+        f"chgtol={number(options.chgtol(circuit.scaling.capacitance))}"
     )
     lines.append(f".options method={options.method} {tolerances}{' klu' if options.klu else ''}")
     lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
