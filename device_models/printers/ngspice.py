@@ -24,13 +24,16 @@ _LARGEST_PRODUCT = 16
 _LARGEST_INTEGER = 10**11
 
 
-class _NgspicePrinter(Printer):  # type: ignore[misc]
+class ExpressionPrinter(Printer):  # type: ignore[misc]
     """SymPy to the expression language of a B source. What has no method here is refused.
 
-    Integer powers become products: in a B source ``x^3``, ``x**3`` and ``pow(x,3)`` all mean |x|³.
+    Integer powers become products: in a B source ``x^3``, ``x**3`` and ``pow(x,3)`` all mean |x|³. Languages of the
+    same syntax are subclasses with their own functions and literals.
     """
 
     printmethod = "_ngspice"
+    language = "a B source"
+    functions: Mapping[str, str] = _FUNCTIONS
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         super().__init__()
@@ -72,15 +75,17 @@ class _NgspicePrinter(Printer):  # type: ignore[misc]
             product = "*".join([f"({self._print(base)})"] * abs(int(exponent)))
             return f"({product})" if exponent > 0 else f"(1/({product}))"
         raise ValueError(
-            f"cannot print {expr} for a B source: only square roots and integer powers up to "
+            f"cannot print {expr} for {self.language}: only square roots and integer powers up to "
             f"{_LARGEST_PRODUCT} keep their sign there"
         )
 
     def _print_Function(self, expr: sp.Function) -> str:
         name = type(expr).__name__
-        if name not in _FUNCTIONS or len(expr.args) != 1:
-            raise ValueError(f"cannot print {expr} for a B source; known functions: {sorted(_FUNCTIONS)}")
-        return f"{_FUNCTIONS[name]}({self._print(expr.args[0])})"
+        if name not in self.functions or len(expr.args) != 1:
+            raise ValueError(
+                f"cannot print {expr} for {self.language}; known functions: {sorted(self.functions)}"
+            )
+        return f"{self.functions[name]}({self._print(expr.args[0])})"
 
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         if expr.args[-1].cond is not sp.true:
@@ -89,30 +94,33 @@ class _NgspicePrinter(Printer):  # type: ignore[misc]
         for case in reversed(expr.args[:-1]):
             relation = _RELATIONS.get(type(case.cond))
             if relation is None:
-                raise ValueError(f"cannot print the condition {case.cond} for a B source")
+                raise ValueError(f"cannot print the condition {case.cond} for {self.language}")
             condition = f"{self._print(case.cond.lhs)} {relation} {self._print(case.cond.rhs)}"
             text = f"({condition} ? {self._print(case.expr)} : {text})"
         return text
 
     def _print_Integer(self, expr: sp.Integer) -> str:
-        return str(int(expr)) if abs(int(expr)) < _LARGEST_INTEGER else literal(float(expr))
+        return str(int(expr)) if abs(int(expr)) < _LARGEST_INTEGER else self._literal(float(expr))
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         if max(abs(int(expr.p)), int(expr.q)) >= _LARGEST_INTEGER:
-            return literal(float(expr))
+            return self._literal(float(expr))
         return f"({int(expr.p)}.0/{int(expr.q)}.0)"
 
     def _print_Float(self, expr: sp.Float) -> str:
-        return literal(float(expr))
+        return self._literal(float(expr))
 
     def _print_NumberSymbol(self, expr: sp.Expr) -> str:
-        return literal(float(expr))
+        return self._literal(float(expr))
 
     def _print_Pi(self, expr: sp.Expr) -> str:  # noqa: ARG002 - SymPy's signature
         return "pi"
 
+    def _literal(self, value: float) -> str:
+        return literal(value)
+
     def _refuse(self, expr: sp.Basic) -> str:
-        raise ValueError(f"cannot print {type(expr).__name__} for a B source: {expr}")
+        raise ValueError(f"cannot print {type(expr).__name__} for {self.language}: {expr}")
 
     emptyPrinter = _refuse
 
@@ -147,7 +155,7 @@ def print_expression(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str
     Raises:
         ValueError: a symbol without a name, or something a B source can't express faithfully.
     """
-    return str(_NgspicePrinter(names).doprint(expression))
+    return str(ExpressionPrinter(names).doprint(expression))
 
 
 def scheduled(parameter: str, chunks: int) -> str:
