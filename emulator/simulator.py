@@ -162,7 +162,9 @@ class Simulator:
         return payload  # type: ignore[no-any-return]
 
     def _started(self) -> Connection[Any, Any]:
-        if self._process is not None and self._process.poll() is None and self._connection is not None:
+        running = self._process is not None and self._process.poll() is None
+        # an idle worker has nothing to say: where there is something to read it has just died
+        if running and self._connection is not None and not self._connection.poll():
             return self._connection
         self.close()
         try:

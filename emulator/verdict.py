@@ -10,8 +10,12 @@ and ngspice takes the end of a pseudo-transient for the operating point ("Transi
 that was singular before still singular: a floating node then keeps whatever voltage it happened to have.
 
 The wording is that of ngspice 39 and 46. What version 39 does not say, the netlist's text has to
-(``judge_text``): it takes ``C1 b 0`` as no capacitance and ``R1 a b 0`` as 1 mOhm without a word. What it
-can't know either way is a resistance that only becomes zero as an expression: 46 says so, 39 does not.
+(``judge_text``): it takes ``C1 b 0`` as no capacitance and ``R1 a b 0`` as 1 mOhm without a word.
+
+What passes as COMPLETED all the same: a resistance that becomes zero only as an expression (46 says so, 39
+does not); in both versions an unknown name in ``.options`` or among a subcircuit's parameters, 0/0 (which is
+0), and a node that only independent current sources touch (it gets a voltage all the same). The counts of
+devices and unknowns, and the reference, are there for such.
 """
 
 from __future__ import annotations
@@ -256,14 +260,13 @@ def judge_run(
     """
     lines = [line for line in log if _telling(line)]
     last = float(time[-1]) if len(time) else None
-    # not `last < stop`, which a NaN would pass
-    short = stop is not None and not (last is not None and last >= stop * (1 - 1e-9))
+    short = stop is not None and (last is None or last < stop * (1 - 1e-9))
     broken_off = short or any(_ABORTED.search(line) for line in lines)
     judgement = _floating(lines) or (_cause(lines, last) if broken_off else None)
     judgement = judgement or _missing(values, requested) or _not_finite(time, values, requested)
     rows = 1 if stop is None else len(time)
     ragged = any(len(values[name]) != rows for name in requested if name in values)
-    if judgement is None and (short or ragged or rows == 0):
+    if judgement is None and (short or ragged):
         judgement = _truncated(lines, last, stop)
     return judgement or COMPLETED
 

@@ -321,15 +321,15 @@ def test_missing_vectors_are_nan(any_simulator: Simulator) -> None:
     assert np.isnan(result.values[:, 1]).all()
 
 
-# hours of steps, none of them kept
-ENDLESS = deck(f"* endless\n{RC}.save v(b)\n.tran 1u 1000 999 1u uic\n.end", stop=1000.0)
+# some minutes of steps, hardly any of them kept
+ENDLESS = deck(f"* endless\n{RC}.save v(b)\n.tran 1u 50 49.999 1u uic\n.end", stop=50.0)
 
 
 def test_time_limit(any_simulator: Simulator, tmp_path: Path) -> None:
     result = any_simulator.simulate(ENDLESS, folder=tmp_path, limit_s=1.0)
     judgement = result.judgement
     assert judgement.verdict is Verdict.TIME_LIMIT
-    assert re.search(r"after 1 s of wall time at 0\.\d% .*Raise --time-limit.*\.$", judgement.reason)
+    assert re.search(r"after 1 s of wall time at \d\.\d% .*Raise --time-limit.*\.$", judgement.reason)
     assert judgement.time is not None
     assert 0 <= judgement.time < 10
     assert 1.0 <= result.statistics.wall_s < 5
