@@ -72,8 +72,9 @@ class Simulator:
         """
         with self._starting:
             self._killed = True
-            if self._process is not None:
-                self._process.kill()
+            process = self._process  # its own thread may be closing it
+            if process is not None:
+                process.kill()
 
     def close(self) -> None:
         """Ends the worker process, whatever it is doing; the next call starts another."""
