@@ -287,6 +287,8 @@ def simulate(
 ) -> Simulation:
     """Runs a deck in this process's ngspice and judges it; never raises for what the deck does.
 
+    After a verdict other than COMPLETED this process's ngspice is not to be used again.
+
     Args:
         deck: the netlist and what it has to bring.
         folder: becomes the working folder; the log is streamed to ``ngspice.log`` in it.
@@ -357,8 +359,9 @@ def _as_sent(text: str) -> str:
     comes after ``.end`` would become the beginning of the next netlist.
     """
     lines = text.split("\n")
-    end = next((k for k, line in enumerate(lines) if line.strip().lower() == ".end"), len(lines))
-    return "\n".join(line if line.strip() else "*" for line in lines[: end + 1])
+    ends = (k for k, line in enumerate(lines) if line.partition(";")[0].strip().lower() == ".end")
+    kept = lines[: next(ends, len(lines))]
+    return "\n".join([*(line if line.strip() else "*" for line in kept), ".end"])
 
 
 def _run(shared: Any, log: _Log) -> None:

@@ -150,7 +150,9 @@ def judge_text(text: str) -> Judgement | None:
 
 # words that an element has at least: its name, its nodes, and a value unless that may be left out
 _WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3}
-_ZERO = re.compile(r"(?:r(?:esistance)?=)?[-+]?(?:0+\.?0*|\.0+)(?:e[-+]?\d+)?[a-zµμ]*", re.IGNORECASE)
+_ZERO = re.compile(
+    r"(?:r(?:esistance)?=)?[-+]?(?:0+\.?0*|\.0+)(?:e[-+]?\d+)?[a-z\u00b5\u03bc]*", re.IGNORECASE
+)
 _COMMENT = re.compile(r";.*|(?:^|\s)(?:\$\s|//).*")
 
 

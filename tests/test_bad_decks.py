@@ -248,6 +248,7 @@ FINE: Mapping[str, Deck] = {
     ),
     "title with other letters": deck(f"* phase φ of τ\n{RC}{TRAN}"),
     "empty title": deck(f"\n{RC}{TRAN}"),
+    "comment on the end": deck(f"* t\n{RC}{TRAN.rstrip()} ; of it all\nR1 a b\n"),
     "lines after the end": deck(f"* t\n{RC}{TRAN}\n\n* tail\nR1 a b\n"),
     "lines of Windows": deck(f"* t\n{RC}{TRAN}".replace("\n", "\r\n")),
     "comments and continuations": deck(

@@ -485,7 +485,7 @@ INCOMPLETE = [
     "R1 a b $ 1k",
     "R1 a,b",
 ]
-ZERO = ["0", "0.0", ".0", "0k", "-0", "+0e3", "0ohm", "0µ", "r=0", "R = 0", "resistance=0"]
+ZERO = ["0", "0.0", ".0", "0k", "-0", "+0e3", "0ohm", "0\u00b5", "0\u03bc", "r=0", "R = 0", "resistance=0"]
 FINE = [
     "R1 a b 1m", "R1 a b 0.001", "R1 a b 1e-3", "R1 a b {r0}", "R1 a b 10", "R1 a b rmod", "R1 a b r=1k tc=0",
     "C1 a b 0", "V1 a b", "I1 a b", "V1 a b 0", "B1 a 0 V=0", "X1 s", "E1 a 0", ".param r = 0", "* R1 a b",
