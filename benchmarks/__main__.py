@@ -29,9 +29,15 @@ def list_benchmarks() -> None:
 
 @app.command()
 def run(
-    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run; all if none is named.")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="An earlier benchmarks.json: say what got worse.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for benchmarks.json and benchmarks.csv.")] = Path("out/benchmarks"),
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Benchmarks to run; all if none is named.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="An earlier benchmarks.json: say what got worse.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for benchmarks.json and benchmarks.csv.")] = Path(
+        "out/benchmarks"
+    ),
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = ROUNDS,
 ) -> None:
     """Run benchmarks; exit code 1 if something got worse than the baseline beyond the noise."""
@@ -40,7 +46,11 @@ def run(
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     before = load(baseline) if baseline is not None else []
     ability = find_capabilities()
-    circumstances = machine() | {"ngspice": f"{ability.version}", "klu": str(ability.klu), "osdi": str(ability.osdi)}
+    circumstances = machine() | {
+        "ngspice": f"{ability.version}",
+        "klu": str(ability.klu),
+        "osdi": str(ability.osdi),
+    }
     measures: list[Measure] = []
     for name in names or list(BENCHMARKS):
         console.print(f"{name}: {BENCHMARKS[name].title}", highlight=False)
@@ -63,7 +73,8 @@ def _table(measures: list[Measure]) -> Table:
         sign = "≤ " if m.better == "lower" else "≥ "
         table.add_row(
             m.benchmark, m.name, f"{m.median:.4g}", f"± {m.spread:.2g}", m.unit,
-            "" if m.must is None else f"{sign}{m.must:g}", "" if m.aim is None else f"{sign}{m.aim:g}", m.reached, m.notes,
+            "" if m.must is None else f"{sign}{m.must:g}", "" if m.aim is None else f"{sign}{m.aim:g}",
+            m.reached, m.notes,
         )  # fmt: skip
     return table
 

@@ -54,7 +54,9 @@ class Measure:
         """``aim``, ``must``, ``missed``, or nothing where nothing is asked."""
 
         def meets(bound: float | None) -> bool:
-            return bound is not None and (self.median <= bound if self.better == "lower" else self.median >= bound)
+            return bound is not None and (
+                self.median <= bound if self.better == "lower" else self.median >= bound
+            )
 
         if self.must is None and self.aim is None:
             return ""
@@ -76,7 +78,11 @@ def machine() -> dict[str, str]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        names = [
+            line.partition(":")[2].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if "model name" in line
+        ]
         model = names[0] if names else model
     return {
         "processor": model,
@@ -90,8 +96,10 @@ def machine() -> dict[str, str]:
 def save(measures: Iterable[Measure], circumstances: Mapping[str, str], out: Path) -> None:
     """Writes ``benchmarks.json`` and ``benchmarks.csv``."""
     rows = [asdict(m) | {"median": m.median, "spread": m.spread, "reached": m.reached} for m in measures]
-    write_text_whole(out / "benchmarks.json", json.dumps({"machine": dict(circumstances), "measures": rows}, indent=2) + "\n")
-    lines: list[list[object]] = [["benchmark", "measure", "unit", "median", "spread", "must", "aim", "reached", "notes"]]
+    document = {"machine": dict(circumstances), "measures": rows}
+    write_text_whole(out / "benchmarks.json", json.dumps(document, indent=2) + "\n")
+    headings = ["benchmark", "measure", "unit", "median", "spread", "must", "aim", "reached", "notes"]
+    lines: list[list[object]] = [list(headings)]
     lines += [
         [m.benchmark, m.name, m.unit, f"{m.median:.6g}", f"{m.spread:.3g}", m.must, m.aim, m.reached, m.notes]
         for m in measures
@@ -118,7 +126,10 @@ def load(path: Path) -> list[Measure]:
     names = Measure.__dataclass_fields__
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["measures"]
-        return [Measure(**{k: tuple(v) if k == "values" else v for k, v in row.items() if k in names}) for row in rows]
+        return [
+            Measure(**{k: tuple(v) if k == "values" else v for k, v in row.items() if k in names})
+            for row in rows
+        ]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: no measures of a benchmark run ({error})") from error
 

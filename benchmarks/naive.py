@@ -20,9 +20,10 @@ def naive_deck(core: AnalogCore, scaling: Scaling, options: SolverOptions, initi
     shil, bias = core.parameters["shil"][0], core.parameters["bias"][0]
     for node, name in enumerate(names):
         circuit.C(name, name, circuit.gnd, scaling.capacitance)
+        v, s, b = f"v({name})", float(shil[node]), float(bias[node])
         circuit.BehavioralSource(
             f"self_{name}", circuit.gnd, name,
-            current_expression=f"{-g!r}*({float(shil[node])!r}*sin(2*v({name})) + {float(bias[node])!r}*sin(v({name})))",
+            current_expression=f"{-g!r}*({s!r}*sin(2*{v}) + {b!r}*sin({v}))",
         )  # fmt: skip
     for (i, j), weight in zip(core.edges.tolist(), core.coupling[0].tolist(), strict=True):
         circuit.BehavioralSource(

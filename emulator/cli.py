@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import numpy as np
@@ -24,27 +26,29 @@ from emulator import doctor as doctor_module
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.ngspice import Capabilities, NgspiceUnavailable
-from emulator.reference import ReferenceFailed
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings
-from emulator.simulator import WorkerDied
 from emulator.verdict import Verdict
 from netlists.compile import compile_core, summarise
 from netlists.dialects.ngspice import SolverOptions, write_netlist
 from netlists.files import write_text_whole
+from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.weights import WeightsError, read_weights
 
-DONE, FAILED, UNUSABLE = 0, 1, 2
+FAILED, UNUSABLE = 1, 2
+MOST_ROWS, MOST_REASONS = 40, 10  # on the terminal
 
 app = typer.Typer(
     name="ais",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # a paragraph of a docstring is wrapped as one
     help="Takes a trained analog generative model and shows what a circuit makes of it. "
     "Exit codes: 0 done, 1 the simulation or cross-check failed, 2 unusable input.",
+    epilog="Try: ais run examples/digits16-kurashil.h5 --samples 2 --out out/demo",
 )
 console = Console()
 errors = Console(stderr=True)
@@ -55,8 +59,13 @@ def main() -> None:
     """Circuit-level emulation of analog generative models."""
 
 
+def _plain(text: str) -> str:
+    """Lines as they are, with nothing in them that could steer a terminal."""
+    return "\n".join(printable(line, longest=None) for line in text.split("\n"))
+
+
 def _stop(code: int, message: str) -> NoReturn:
-    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    errors.print(Text.assemble(("error: ", "bold red"), _plain(message)), soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -66,38 +75,83 @@ def _unusable_input() -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        _stop(UNUSABLE, "\n  ".join([f"{error.path}: not usable as a weights file", *error.problems]))
+        shown = printable(str(error.path))
+        _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
     except (FolderError, NgspiceUnavailable, InspectError) as error:
         _stop(UNUSABLE, str(error))
     except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, received {e['input']!r}" for e in error.errors()
-        )
-        _stop(UNUSABLE, said)
+        said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
+        _stop(UNUSABLE, "; ".join(said))
 
 
-@app.command()
+def _option(place: tuple[str | int, ...]) -> str:
+    """The option that sets what a validation complains of."""
+    name = str(place[-1]) if place else "settings"
+    return "--" + {"bits": "adc-bits", "time_limit_s": "time-limit"}.get(name, name.replace("_", "-"))
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and a closed terminal end a run as Ctrl-C does: in order, with finished samples kept."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    # what is ignored, as under nohup, stays ignored
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+WeightsFile = Annotated[
+    Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
+]
+Tau = Annotated[float, typer.Option(help="Seconds per model time unit.")]
+Reltol = Annotated[
+    float, typer.Option(help="ngspice's relative tolerance: smaller is closer to the reference, and slower.")
+]
+
+
+@app.command(
+    epilog="Example: ais run examples/digits16-kurashil.h5 --samples 8 --jobs 4 --out out/demo. "
+    "Interrupted? The same command with --resume goes on."
+)
 def run(
-    weights: Annotated[Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).")],
+    weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for results, report, picture and netlist.")],
     samples: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the initial states; a sample's start depends on it "
-                                      "and on the sample's number alone.")] = 0,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Simulators side by side; default: one a core.")] = None,
+    seed: Annotated[int, typer.Option(
+        min=0, help="Seed of the initial states; a sample's start depends on it and on its number alone."
+    )] = 0,
+    jobs: Annotated[int | None, typer.Option(
+        min=1, help="Simulators side by side; default: one a processor.", show_default=False
+    )] = None,
     level: Annotated[str, typer.Option(help="Level of fidelity: phase.")] = "phase",
-    devices: Annotated[str, typer.Option(help="Form of the devices: behavioural (B sources); auto takes the best "
-                                         "there is, today behavioural.")] = "auto",
-    tau: Annotated[float, typer.Option(help="Seconds per model time unit.")] = 1e-6,
-    reltol: Annotated[float, typer.Option(help="ngspice's relative tolerance; smaller is closer to the reference "
-                                          "and slower.")] = DEFAULT_RELTOL,
+    devices: Annotated[str, typer.Option(
+        help="Form of the devices: behavioural (B sources); auto takes the best there is, today behavioural."
+    )] = "auto",
+    tau: Tau = 1e-6,
+    reltol: Reltol = DEFAULT_RELTOL,
     adc_bits: Annotated[int, typer.Option(min=1, max=16, help="Resolution of the converter, bits.")] = 8,
-    rows: Annotated[int, typer.Option(min=50, help="Rows recorded of each run; also bounds the step to the run's "
-                                      "length over this.")] = 200,
-    time_limit: Annotated[float, typer.Option(help="Wall-clock seconds after which a simulation is stopped.")] = 3600.0,
-    keep_trajectories: Annotated[int, typer.Option(min=0, help="Samples whose whole run goes into results.h5.")] = 4,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's results in --out.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted run in --out, or add "
-                                         "samples to it.")] = False,
+    rows: Annotated[int, typer.Option(
+        min=50, help="Rows recorded of each run; also bounds the step to the run's length over this."
+    )] = 200,
+    time_limit: Annotated[float, typer.Option(
+        help="Wall-clock seconds after which a simulation is stopped."
+    )] = 3600.0,
+    keep_trajectories: Annotated[int, typer.Option(
+        min=0, help="Samples whose whole run goes into results.h5."
+    )] = 4,
+    overwrite: Annotated[bool, typer.Option(
+        "--overwrite", help="Replace an earlier run's results in --out."
+    )] = False,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Finish an interrupted run in --out, or add samples to it."
+    )] = False,
 ) -> None:  # fmt: skip
     """Compile, simulate, cross-check, read out and digitise: the main job.
 
@@ -118,16 +172,14 @@ def run(
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
             **({"jobs": jobs} if jobs is not None else {}),
         })  # fmt: skip
+    kept = f"Finished samples are kept in {out}; the same command with --resume goes on"
     try:
-        with _unusable_input(), _Bars() as bars:
+        with _unusable_input(), _terminated_as_interrupted(), _Bars() as bars:
             results = run_job(weights, settings, out, mode, bars)
     except KeyboardInterrupt:
-        _stop(
-            FAILED,
-            f"interrupted; finished samples are kept in {out}, and the same command with --resume goes on",
-        )
-    except (OSError, ReferenceFailed, WorkerDied, RuntimeError) as error:
-        _stop(FAILED, f"{error}. Finished samples are kept in {out}; the same command with --resume goes on")
+        _stop(FAILED, f"interrupted. {kept}")
+    except (OSError, RuntimeError) as error:
+        _stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
     _conclude(results, out)
 
@@ -208,7 +260,7 @@ def _table(results: Results) -> Table:
     ):
         table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     rows = results.rows
-    for k in range(results.samples):
+    for k in range(min(results.samples, MOST_ROWS)):
         passed = bool(rows["samples/accepted"][k])
         codes = float(rows["crosscheck/codes_within_1lsb"][k])
         table.add_row(
@@ -230,31 +282,38 @@ def _figure(value: float) -> str:
 
 
 def _conclude(results: Results, out: Path) -> None:
-    console.print(f"report: {out / REPORT}", highlight=False, soft_wrap=True)
+    if results.samples > MOST_ROWS:
+        console.print(f"the first {MOST_ROWS} of {results.samples} samples; the report shows all")
+    console.print(Text(f"report: {printable(str(out / REPORT), longest=None)}"), soft_wrap=True)
     failed = np.flatnonzero(~results.rows["samples/accepted"].astype(bool))
     if not len(failed):
         return
-    for k in failed[:10]:
+    for k in failed[:MOST_REASONS]:
         sample, verdict = results.rows["samples/index"][k], results.verdicts[k]
         reason = str(results.rows["samples/reason"][k])
-        if verdict == Verdict.COMPLETED:
+        if verdict == Verdict.COMPLETED and np.isfinite(results.rows["crosscheck/global_rms"][k]):
             reason = (
                 "the simulation completed, but the circuit departs from the reference; try a smaller --reltol"
             )
-        errors.print(Text(f"sample {sample}: {verdict}: {reason}"), soft_wrap=True)
-    _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass")
+        errors.print(Text(_plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
+    more = f" ({len(failed) - MOST_REASONS} more are in the report)" if len(failed) > MOST_REASONS else ""
+    _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")
 
 
-@app.command(name="compile")
+@app.command(
+    name="compile",
+    epilog="Example: ais compile examples/digits16-kurashil.h5 --out out/netlist; then, in that folder: "
+    "ngspice testbench.cir",
+)
 def compile_command(
-    weights: Annotated[Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).")],
-    out: Annotated[Path, typer.Option(help="Folder for the netlist files.")],
+    weights: WeightsFile,
+    out: Annotated[Path, typer.Option(help="Folder for the netlist files; replaces an earlier call's.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the initial state in the test bench.")] = 0,
     sample: Annotated[int, typer.Option(min=0, help="Sample whose initial state the test bench holds.")] = 0,
-    tau: Annotated[float, typer.Option(help="Seconds per model time unit.")] = 1e-6,
-    reltol: Annotated[float, typer.Option(help="ngspice's relative tolerance.")] = DEFAULT_RELTOL,
+    tau: Tau = 1e-6,
+    reltol: Reltol = DEFAULT_RELTOL,
     rows: Annotated[int, typer.Option(min=1, help="The step is at most the run's length over this.")] = 200,
-) -> None:
+) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is."""
     with _unusable_input():
         core = read_weights(weights).core
@@ -279,13 +338,13 @@ def compile_command(
         ),
         ("longest wire", f"{summary.longest_wire:g} cell pitches"),
         ("time chunks", f"{summary.chunks}"),
-        ("files", ", ".join(str(out / name) for name in files)),
+        ("files", printable(", ".join(str(out / name) for name in files), longest=None)),
     ]:
         table.add_row(name, Text(value))
     console.print(table)
 
 
-@app.command()
+@app.command(epilog="Example: ais inspect examples/digits16-kurashil.h5")
 def inspect(
     file: Annotated[Path, typer.Argument(help="A weights file, a results file, or an output folder.")],
 ) -> None:
@@ -297,17 +356,19 @@ def inspect(
 def _show(inspection: Inspection) -> None:
     for title, rows in inspection.sections:
         table = Table(title=title, show_header=False, title_justify="left")
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
         for name, value in rows:
             # Text, so that a file's words are shown and never read as markup
-            table.add_row(Text(name), Text(value))
+            table.add_row(Text(printable(name)), Text(printable(value, longest=2000)))
         console.print(table)
     for defect in inspection.defects:
-        errors.print(Text.assemble(("defect: ", "bold red"), defect), soft_wrap=True)
+        errors.print(Text.assemble(("defect: ", "bold red"), _plain(defect)), soft_wrap=True)
     if inspection.defects:
         raise typer.Exit(UNUSABLE)
 
 
-@app.command()
+@app.command(epilog="Exit code 2 if no circuit can be simulated here.")
 def doctor() -> None:
     """Show which ngspice, library, KLU, OSDI and C compiler there are, and what is lost without each."""
     marks = {
@@ -317,10 +378,11 @@ def doctor() -> None:
     }
     table = Table(title="ais doctor")
     for heading in ("what", "", "found", "what is lost, and what helps"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     findings = doctor_module.examine()
     for finding in findings:
-        table.add_row(finding.what, marks[finding.state], Text(finding.found), Text(finding.advice))
+        found, advice = Text(printable(finding.found)), Text(printable(finding.advice, longest=None))
+        table.add_row(finding.what, marks[finding.state], found, advice)
     console.print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(UNUSABLE)

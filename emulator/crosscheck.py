@@ -55,15 +55,16 @@ class CrossCheck:
         return float(self.window_rms.max())
 
 
+Comparison = tuple[CrossCheck, Array]
+
+
 def difference(a: Array, b: Array, period: float | None) -> Array:
     """``a`` − ``b``, on the circle where the state is periodic; same shape."""
     error = a - b
     return error if period is None else np.asarray(error - period * np.round(error / period))
 
 
-def crosscheck(
-    core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS
-) -> tuple[CrossCheck, Array]:
+def crosscheck(core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS) -> Comparison:
     """Compares a circuit's run with the reference.
 
     Args:

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 from emulator.ngspice import HOW_TO_GET_46, LIBRARY_VARIABLE, Capabilities, NgspiceUnavailable, capabilities
-from emulator.simulator import Simulator, WorkerDied
+from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,23 @@ def find_capabilities() -> Capabilities:
     """Asks the ngspice library in a process of its own, so that a bad library can't take ours down.
 
     Raises:
-        NgspiceUnavailable: no library, or one that does not load.
+        NgspiceUnavailable: no library, or one that does not load or answer.
     """
     with Simulator() as simulator:
         try:
             return simulator.call(capabilities, limit_s=60)
         except WorkerDied as death:
-            named = os.environ.get(LIBRARY_VARIABLE)
-            where = f" ({LIBRARY_VARIABLE} names {named})" if named else ""
-            raise NgspiceUnavailable(
-                f"loading the ngspice library ended the process{where}: {death}"
-            ) from death
+            what = f"loading it ended the process: {death}"
+        except WorkerTimeout:
+            what = "loading it took more than a minute"
+        except RuntimeError as error:
+            if isinstance(error, NgspiceUnavailable):
+                raise
+            # another library than ngspice's lacks its functions
+            what = f"it does not answer as ngspice does: {str(error).strip().splitlines()[-1]}"
+    named = os.environ.get(LIBRARY_VARIABLE)
+    where = f"{named}, named by {LIBRARY_VARIABLE}," if named else "found"
+    raise NgspiceUnavailable(f"the ngspice library {where} can't be used: {what}. {HOW_TO_GET_46}")
 
 
 def examine() -> list[Finding]:

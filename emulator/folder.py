@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from emulator.results import Results, ResultsError, read_results, split, write_results
 from emulator.verdict import Verdict
+from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, LIBRARY_FILE
 from netlists.files import write_text_whole
+from netlists.printable import printable
 
 Mode = Literal["new", "overwrite", "resume"]
 
+FORMAT = "ais-run"
 RUN, RESULTS, REPORT, PICTURE = "run.json", "results.h5", "report.html", "samples.png"
 NETLIST, RUNS, PARTS, LOCK = "netlist", "runs", "partial", ".lock"
-OURS = (RUN, RESULTS, REPORT, PICTURE, NETLIST, RUNS, PARTS, LOCK)
+LOG, DECK = "ngspice.log", "deck.cir"
+
+# All that a run ever writes, and so all that --overwrite may remove. What says that the folder is ours comes
+# last: an interrupted --overwrite can be asked for again.
+OURS = (
+    RESULTS, REPORT, PICTURE,
+    f"{NETLIST}/{LIBRARY_FILE}", f"{NETLIST}/{CORE_FILE}", f"{NETLIST}/{BENCH_FILE}",
+    f"{RUNS}/sample-*/{LOG}", f"{RUNS}/sample-*/{DECK}", f"{PARTS}/sample-*.h5", RUN,
+)  # fmt: skip
+OUR_FOLDERS = (NETLIST, f"{RUNS}/sample-*", RUNS, PARTS)
 
 
 class FolderError(ValueError):
@@ -45,10 +57,10 @@ class OutputFolder:
         """The readable finished samples; a damaged part counts as not finished."""
         found = []
         for path in sorted((self.path / PARTS).glob("sample-*.h5")):
-            try:
-                found.append(read_results(path))
-            except ResultsError:
-                path.unlink()
+            with suppress(ResultsError):
+                part = read_results(path)
+                if part.samples == 1:
+                    found.append(part)
         return found
 
     def completed(self) -> dict[int, Results]:
@@ -62,12 +74,13 @@ class OutputFolder:
     def describe(self, **entries: Any) -> None:
         """Adds entries to ``run.json``."""
         known = json.loads(self.run.read_text(encoding="utf-8")) if self.run.exists() else {}
-        write_text_whole(self.run, json.dumps(known | entries, indent=2, default=str) + "\n")
+        text = json.dumps({"format": FORMAT} | known | entries, indent=2, default=str)
+        write_text_whole(self.run, text + "\n")
 
     def finish(self, results: Results) -> None:
         """Writes the results and only then lets go of the parts."""
         write_results(self.results, results)
-        shutil.rmtree(self.path / PARTS, ignore_errors=True)
+        _remove(self.path, (f"{PARTS}/sample-*.h5",), (PARTS,))
 
 
 @contextmanager
@@ -80,58 +93,120 @@ def claim(path: Path, mode: Mode, identity: Mapping[str, Any]) -> Iterator[Outpu
         identity: everything that bears on the numbers; a resumed run must have the same.
 
     Raises:
-        FolderError: holds another run's results, is no folder of ours, or is in use.
+        FolderError: holds another run's results, is no folder of ours, is in use, or can't be written.
     """
-    _check(path, mode, identity)
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FolderError(
-                f"{path}: another run is writing there; wait for it or choose another --out"
-            ) from None
+    shown = printable(str(path))
+    _check_ours(path, shown)
+    with _locked(path, shown):
+        _check_mode(path, shown, mode, identity)
         folder = OutputFolder(path)
         if mode == "overwrite":
-            _remove(path)
+            _remove(path, OURS, OUR_FOLDERS)
         elif mode == "resume" and folder.results.exists():
-            for part in split(read_results(folder.results)):
-                target = folder.part(int(part.rows["samples/index"][0]))
-                if not target.exists():
-                    write_results(target, part)
-        folder.describe(identity=dict(identity), state="running")
+            _unpack(folder)
+        folder.describe(identity=dict(identity), state="running", finished=None)
         yield folder
-    (path / LOCK).unlink(missing_ok=True)
 
 
-def _check(path: Path, mode: Mode, identity: Mapping[str, Any]) -> None:
-    if path.exists() and not path.is_dir():
-        raise FolderError(f"{path}: is a file; --out needs a folder")
-    if not path.exists() or not any(item.name != LOCK for item in path.iterdir()):
-        return
+@contextmanager
+def _locked(path: Path, shown: str) -> Iterator[None]:
+    """Holds the folder's lock: no two runs write into it.
+
+    A killed run leaves the lock file, but not the lock on it: that is the system's and ends with the process.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / LOCK).open("w")
+    except OSError as error:
+        raise FolderError(f"{shown}: can't be written ({printable(str(error))})") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # whoever held it may have removed it just now, and another run may have made a new one
+            ours = os.path.samestat((path / LOCK).stat(), os.fstat(lock.fileno()))
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise FolderError(f"{shown}: another run is writing there; wait for it or choose another --out")
+        try:
+            yield
+        finally:
+            (path / LOCK).unlink(missing_ok=True)
+
+
+def _check_ours(path: Path, shown: str) -> None:
+    """A folder of ours holds a ``run.json`` that says so; nothing is touched in any other."""
+    try:
+        if path.exists() and not path.is_dir():
+            raise FolderError(f"{shown}: is a file; --out needs a folder")
+        # a run that was killed before it said what it is leaves no more than these
+        if not path.exists() or not any(
+            item.name != LOCK and not item.match(f".{RUN}.*.part") for item in path.iterdir()
+        ):
+            return
+        known = json.loads((path / RUN).read_text(encoding="utf-8")) if (path / RUN).is_file() else None
+    except OSError as error:
+        raise FolderError(f"{shown}: can't be read ({printable(str(error))})") from error
+    except ValueError as error:
+        raise FolderError(f"{shown}: {RUN} is not readable ({error}); choose another --out") from error
+    if not isinstance(known, dict) or known.get("format") != FORMAT:
+        raise FolderError(f"{shown}: holds files, but no run of ours; choose another --out")
+
+
+def _check_mode(path: Path, shown: str, mode: Mode, identity: Mapping[str, Any]) -> None:
     if not (path / RUN).is_file():
-        raise FolderError(f"{path}: holds files, but no run of ours; choose another --out")
+        return
     if mode == "new":
         raise FolderError(
-            f"{path}: holds another run's results; --overwrite replaces them, --resume finishes them, "
+            f"{shown}: holds another run's results; --overwrite replaces them, --resume finishes them, "
             "or choose another --out"
         )
     if mode == "resume":
-        try:
-            before = json.loads((path / RUN).read_text(encoding="utf-8")).get("identity", {})
-        except (ValueError, AttributeError) as error:
-            raise FolderError(f"{path / RUN}: not readable ({error}); --overwrite starts anew") from error
+        before = json.loads((path / RUN).read_text(encoding="utf-8")).get("identity", {})
         now = json.loads(json.dumps(dict(identity), default=str))
-        changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-        if changed:
-            said = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in changed)
-            raise FolderError(f"{path}: can't resume a run with other settings: {said}")
+        if before != now:
+            said = "; ".join(_changes(before, now))
+            raise FolderError(f"{shown}: can't resume a run with other settings: {printable(said, None)}")
 
 
-def _remove(path: Path) -> None:
-    for name in OURS:
-        item = path / name
-        if item.is_dir() and not item.is_symlink():
-            shutil.rmtree(item)
-        elif name != LOCK:
-            item.unlink(missing_ok=True)
+def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """What differs, down to the single setting."""
+    before, now = _unpacked(before), _unpacked(now)
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            yield from _changes(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif before != now:
+        yield f"{name} was {before!r}, now {now!r}"
+
+
+def _unpacked(value: Any) -> Any:
+    """Groups of settings are kept as JSON text, for they are attributes of the results too."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def _unpack(folder: OutputFolder) -> None:
+    """Makes parts of finished results again, so that a run can go on from them."""
+    try:
+        parts = split(read_results(folder.results))
+    except ResultsError as error:
+        raise FolderError(f"{error}. Remove it, or start anew with --overwrite") from error
+    for part in parts:
+        target = folder.part(int(part.rows["samples/index"][0]))
+        if not target.exists():
+            write_results(target, part)
+
+
+def _remove(path: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> None:
+    """Removes files by pattern, what an interrupted write left of them, and folders that are empty then."""
+    for pattern in files:
+        folder, _, name = pattern.rpartition("/")
+        for each in (pattern, f"{folder}/.{name}.*.part".lstrip("/")):
+            for item in path.glob(each):
+                item.unlink()
+    for pattern in folders:
+        for item in path.glob(pattern):
+            with suppress(OSError):  # not empty: what is in there is not ours
+                item.rmdir()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
+from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
 from emulator.results import Results, ResultsError, gather, read_results
+from netlists import hdf5
+from netlists.printable import printable
 from netlists.weights import FORMAT as WEIGHTS_FORMAT
 from netlists.weights import Weights, WeightsError, read_weights
 
@@ -39,17 +41,17 @@ def inspect_file(path: Path) -> Inspection:
     Raises:
         InspectError: no such file, not HDF5, or a format that isn't ours.
     """
-    if path.is_dir():
-        return _folder(path)
-    if not path.exists():
-        raise InspectError(f"{path}: no such file")
+    shown = printable(str(path))
     try:
-        with h5py.File(path, "r") as file:
-            kind = file.attrs.get("format")
-            held = _datasets(file)
-    except OSError as error:
-        raise InspectError(f"{path}: not a readable HDF5 file ({error})") from error
-    kind = kind.decode("utf-8", "replace") if isinstance(kind, bytes) else kind
+        if path.is_dir():
+            return _folder(path, shown)
+        if not path.exists():
+            raise InspectError(f"{shown}: no such file")
+        with hdf5.opened(path) as file:
+            kind = hdf5.attributes(file).get("format", "absent")
+            held = hdf5.contents(file)
+    except (OSError, hdf5.Hdf5Error) as error:
+        raise InspectError(f"{shown}: {printable(str(error))}") from error
     if kind == WEIGHTS_FORMAT:
         try:
             return Inspection([*_weights(read_weights(path)), ("datasets", held)])
@@ -60,29 +62,41 @@ def inspect_file(path: Path) -> Inspection:
             return Inspection([*_results(read_results(path)), ("datasets", held)])
         except ResultsError as error:
             return Inspection([("datasets", held)], [str(error)])
-    raise InspectError(f"{path}: attribute format is {kind!r}; known: {WEIGHTS_FORMAT}, {RESULTS_FORMAT}")
+    received = printable(repr(kind))
+    raise InspectError(f"{shown}: attribute format is {received}; known: {WEIGHTS_FORMAT}, {RESULTS_FORMAT}")
 
 
-def _folder(path: Path) -> Inspection:
-    if (path / RESULTS).is_file():
-        return inspect_file(path / RESULTS)
-    parts, defects = [], []
+def _folder(path: Path, shown: str) -> Inspection:
+    """A folder of ours: its results, or what an unfinished run has so far."""
+    defects = []
+    try:
+        run = json.loads((path / RUN).read_text(encoding="utf-8"))
+        if not isinstance(run, dict) or run.get("format") != RUN_FORMAT:
+            raise InspectError(f"{shown}: a folder without a run of ours")
+    except FileNotFoundError:
+        raise InspectError(f"{shown}: a folder without a run of ours") from None
+    except ValueError as error:
+        if isinstance(error, InspectError):
+            raise
+        run = {}
+        defects.append(f"{RUN}: not readable ({error})")
+    if (path / RESULTS).is_file() and run.get("state") != "running":
+        found = inspect_file(path / RESULTS)
+        return Inspection(found.sections, [*defects, *found.defects])
+    parts = []
     for file in sorted((path / PARTS).glob("*.h5")):
         try:
             parts.append(read_results(file))
         except ResultsError as error:
             defects.append(str(error))
-    if not parts and not (path / RUN).is_file():
-        raise InspectError(f"{path}: a folder without results of ours")
-    state: list[tuple[str, str]] = [("finished samples", str(len(parts)))]
-    if (path / RUN).is_file():
-        try:
-            run = json.loads((path / RUN).read_text(encoding="utf-8"))
-            state.append(("samples asked for", str(run.get("settings", {}).get("samples", "unknown"))))
-            state.append(("started", str(run.get("started", "unknown"))))
-        except (ValueError, AttributeError) as error:
-            defects.append(f"{path / RUN}: {error}")
-    state.append(("to finish it", "the same command with --resume"))
+    settings = run.get("settings")
+    asked = settings.get("samples", "unknown") if isinstance(settings, dict) else "unknown"
+    state = [
+        ("finished samples", str(len(parts))),
+        ("samples asked for", str(asked)),
+        ("started", str(run.get("started", "unknown"))),
+        ("to finish it", "the same command with --resume"),
+    ]
     sections: list[Section] = [("unfinished run", state)]
     if parts:
         sections += _results(gather(parts, parts[0].attributes))
@@ -136,14 +150,3 @@ def _range(values: Any) -> str:
     if not len(finite):
         return "none"
     return f"{finite.min():.4g}, {np.median(finite):.4g}, {finite.max():.4g}"
-
-
-def _datasets(file: h5py.File) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found.append((name, f"{item.dtype} {item.shape}"))
-
-    file.visititems(visit)
-    return found

@@ -6,12 +6,15 @@ this through ``emulator.simulator``, which keeps the process apart.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import ctypes.util
 import logging
 import os
 import re
 import resource
 import time as clock
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,10 +24,11 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from emulator.verdict import Judgement, Verdict, judge_inventory, judge_reading, judge_run
+from emulator.verdict import Judgement, Verdict, judge_inventory, judge_reading, judge_run, judge_text
 
 Array = npt.NDArray[np.float64]
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+LOG_FILE = "ngspice.log"
 NEWEST_WITHOUT_KLU = 41
 HOW_TO_GET_46 = (
     "On Debian 12: `scripts/setup.sh` installs 46 from bookworm-backports; elsewhere a distribution's newer "
@@ -42,7 +46,7 @@ class Deck:
 
     Attributes:
         text: the netlist, with its analysis and options.
-        vectors: node names (as ngspice lists them) that must be recorded.
+        vectors: node names, in any case, or branches as ``v1#branch``, that must be recorded.
         stop: seconds the transient must reach; None if the analysis is no transient.
         devices: primitives by kind (``DEVICE_KINDS``), or None not to count.
         unknowns: node voltages and branch currents, or None not to count.
@@ -71,7 +75,16 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a run brought: verdict first. ``values`` is (P, M), a column for each requested vector."""
+    """What a run brought: verdict first, then as much of the run as there is.
+
+    Attributes:
+        judgement: the verdict with its place and reason.
+        time: (P,) seconds; (0,) if the analysis is no transient or none was run.
+        values: (P, M), a column for each requested vector, NaN where there is none; (1, M) without a time.
+        statistics: the solver's counts and the seconds it took.
+        version: of ngspice, "unknown" if the run gave no answer.
+        log: ngspice's lines; of very many the first and the last 2000.
+    """
 
     judgement: Judgement
     time: Array
@@ -93,6 +106,7 @@ DEVICE_KINDS = {
 }  # fmt: skip
 
 _KEPT_LINES = 2000
+_STREAMED_LINES = 10 * _KEPT_LINES
 
 
 def find_library() -> str:
@@ -104,8 +118,11 @@ def find_library() -> str:
     named = os.environ.get(LIBRARY_VARIABLE)
     if named:
         if "/" in named and not Path(named).is_file():
-            raise NgspiceUnavailable(f"{LIBRARY_VARIABLE} names {named}, which is not a file")
-        return named
+            raise NgspiceUnavailable(
+                f"{LIBRARY_VARIABLE} names {named}, which is not a file. Correct the path, or leave it unset "
+                "and run `make setup`."
+            )
+        return str(Path(named).absolute()) if "/" in named else named
     found = ctypes.util.find_library("ngspice")
     if found is None:
         raise NgspiceUnavailable(
@@ -116,28 +133,41 @@ def find_library() -> str:
 
 
 class _Log:
-    """The simulator's lines: streamed to a file, the first and the last of them kept in memory."""
+    """The simulator's lines: streamed to a file, the first and the last of them kept in memory.
+
+    An expression outside its domain can say so millions of times, so both are bounded; the file then gets a
+    note of how many lines are left out, and the last ones, when the run ends.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        self.lines: list[str] = []
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._count = 0
         self._stream: IO[str] | None = path.open("w", encoding="utf-8") if path is not None else None
-        self._written = 0
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is kept, in the order it came."""
+        return (*self._first, *self._last)
 
     def add(self, line: str) -> None:
         if line.lstrip().startswith("Reference value"):  # ngspice's own progress display
             return
-        if len(self.lines) >= 2 * _KEPT_LINES:
-            del self.lines[_KEPT_LINES]
-        self.lines.append(line)
-        # an expression outside its domain can say so millions of times
-        if self._stream is not None and self._written < 10 * _KEPT_LINES:
+        (self._first if len(self._first) < _KEPT_LINES else self._last).append(line)
+        if self._stream is not None and self._count < _STREAMED_LINES:
             self._stream.write(line + "\n")
             self._stream.flush()
-            self._written += 1
+        self._count += 1
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        if self._stream is None:
+            return
+        unwritten = max(0, self._count - _STREAMED_LINES)
+        end = list(self._last)[-unwritten:] if unwritten else []
+        if unwritten > len(end):
+            self._stream.write(f"[{unwritten - len(end)} lines left out]\n")
+        self._stream.writelines(f"{line}\n" for line in end)
+        self._stream.close()
 
 
 @lru_cache(maxsize=1)
@@ -148,6 +178,7 @@ def _instance() -> Any:
         NgspiceUnavailable: the library is missing or does not load.
     """
     library = find_library()
+    _check_loads(library)
     # PySpice logs as errors whatever ngspice prints on stderr; we keep and judge those lines ourselves
     logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
     from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
@@ -175,22 +206,40 @@ def _instance() -> Any:
             return 0
 
         def ask(self, command: str) -> list[str]:
-            """A command's answer, kept out of the log; empty if ngspice refuses it."""
+            """A command's answer, kept out of the log; what ngspice says if it refuses it."""
             kept, self.log = self.log, None
             try:
-                return list(self.exec_command(command, join_lines=False))
+                self.exec_command(command)
             except NameError:
-                return []
+                pass
             finally:
                 self.log = kept
+            return list(self._stdout)
 
-    NgSpiceShared.LIBRARY_PATH = library
+    NgSpiceShared.LIBRARY_PATH = library.replace("{", "{{").replace("}", "}}")  # PySpice formats it
     try:
         shared = Shared()
-    except OSError as error:
-        raise NgspiceUnavailable(f"the ngspice library {library} does not load: {error}") from error
+    except NameError as error:
+        raise NgspiceUnavailable(f"the ngspice library {library} does not start: {error}") from error
     shared.ask("set num_threads=1")
     return shared
+
+
+def _check_loads(library: str) -> None:
+    """Loads the library by itself first: PySpice's loading fails halfway and can't be tried again.
+
+    Raises:
+        NgspiceUnavailable: it is no library, or another one.
+    """
+    try:
+        found = hasattr(ctypes.CDLL(library), "ngSpice_Init")
+        why = f"{library} is a library, but not ngspice's"
+    except OSError as error:
+        found, why = False, f"the ngspice library {library} does not load: {error}"
+    if not found:
+        raise NgspiceUnavailable(
+            f"{why}. Name a libngspice in {LIBRARY_VARIABLE}, or leave it unset and run `make setup`."
+        )
 
 
 @dataclass(frozen=True)
@@ -238,6 +287,8 @@ def simulate(
 ) -> Simulation:
     """Runs a deck in this process's ngspice and judges it; never raises for what the deck does.
 
+    After a verdict other than COMPLETED this process's ngspice is not to be used again.
+
     Args:
         deck: the netlist and what it has to bring.
         folder: becomes the working folder; the log is streamed to ``ngspice.log`` in it.
@@ -247,43 +298,70 @@ def simulate(
         NgspiceUnavailable: the library is missing or does not load.
     """
     shared = _instance()
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.chdir(folder)
-    log = _Log(folder / "ngspice.log" if folder is not None else None)
+    if folder is None:
+        return _simulate(shared, deck, _Log(None), report)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = _Log(folder / LOG_FILE)
+    with contextlib.chdir(folder):
+        return _simulate(shared, deck, log, report)
+
+
+def _simulate(shared: Any, deck: Deck, log: _Log, report: Callable[[float], None] | None) -> Simulation:
     shared.log, shared.on_progress = log, report
     wall, cpu = clock.perf_counter(), _cpu_seconds()
+    time, found, counts = np.empty(0), dict[str, Array](), dict[str, float]()
     try:
-        judgement, loaded = _load(shared, deck, log)
-        time, found = np.empty(0), {}
+        judgement = _load(shared, deck, log)
+        loaded = clock.perf_counter()
         if judgement is None:
             _run(shared, log)
             time, found = _vectors(shared)
-            judgement = judge_reading(log.lines) or _count_unknowns(shared, deck)
-            judgement = judgement or judge_run(log.lines, time, found, deck.vectors, deck.stop)
-        statistics = _statistics(shared, _cpu_seconds() - cpu, clock.perf_counter() - wall, loaded - wall)
-        missing = np.full(len(time), np.nan)
-        columns = [found.get(name, missing) for name in deck.vectors]
-        values = np.stack(columns, axis=1) if columns else np.empty((len(time), 0))
+            counts = _numbers(shared.ask("rusage everything"))
+            judgement = judge_reading(log.lines) or _count_unknowns(counts, deck)
+            wanted = [_node(name) for name in deck.vectors]
+            judgement = judgement or judge_run(log.lines, time, found, wanted, deck.stop)
+        statistics = _statistics(
+            counts, _cpu_seconds() - cpu, clock.perf_counter() - wall, load=loaded - wall
+        )
+        values = _columns(deck, found, len(time))
         version = str(shared.ngspice_version)
-        return Simulation(judgement, time, values, statistics, version, tuple(log.lines))
+        result = Simulation(judgement, time, values, statistics, version, log.lines)
     finally:
         shared.log, shared.on_progress = None, None
         log.close()
+    # After a deck that it could not read ngspice (39 and 46) frees things twice, and the next command, or the
+    # cleaning up itself, kills the process: the worker is replaced then, so leave all as it is.
+    if result.judgement.completed:
         for command in ("destroy all", "remcirc"):
             shared.ask(command)
+    return result
 
 
-def _load(shared: Any, deck: Deck, log: _Log) -> tuple[Judgement | None, float]:
-    """Reads the deck and counts its devices before anything is spent on a circuit that is not the one meant."""
+def _load(shared: Any, deck: Deck, log: _Log) -> Judgement | None:
+    """Reads the deck and counts its devices, before any time is spent on another circuit than is meant."""
+    if judgement := judge_text(deck.text):
+        return judgement
     try:
-        shared.load_circuit(deck.text)
+        shared.load_circuit(_as_sent(deck.text))
     except NameError as error:
         log.add(f"PySpice: {error}")
-    judgement = judge_reading(log.lines)
-    if judgement is None:
-        judgement = judge_inventory(deck.devices, _inventory(shared), None, None)
-    return judgement, clock.perf_counter()
+    if judgement := judge_reading(log.lines):
+        return judgement
+    inventory = shared.ask("inventory")  # or that there is no circuit, for which the log has the reason
+    judgement = judge_reading([*log.lines, *inventory])
+    return judgement or judge_inventory(deck.devices, _inventory(inventory), None, None)
+
+
+def _as_sent(text: str) -> str:
+    """The netlist up to its ``.end``, with comments for empty lines.
+
+    PySpice drops empty lines, and with them the line numbers that ngspice reports (and an empty title). What
+    comes after ``.end`` would become the beginning of the next netlist.
+    """
+    lines = text.split("\n")
+    ends = (k for k, line in enumerate(lines) if line.partition(";")[0].strip().lower() == ".end")
+    kept = lines[: next(ends, len(lines))]
+    return "\n".join([*(line if line.strip() else "*" for line in kept), ".end"])
 
 
 def _run(shared: Any, log: _Log) -> None:
@@ -293,9 +371,9 @@ def _run(shared: Any, log: _Log) -> None:
         log.add(f"PySpice: {error}")
 
 
-def _inventory(shared: Any) -> dict[str, int]:
+def _inventory(lines: list[str]) -> dict[str, int]:
     counted: dict[str, int] = {}
-    for line in shared.ask("inventory"):
+    for line in lines:
         kind, separator, count = line.partition(":")
         if separator and count.strip().isdigit():
             kind = kind.strip().lower()
@@ -303,33 +381,48 @@ def _inventory(shared: Any) -> dict[str, int]:
     return counted
 
 
-def _count_unknowns(shared: Any, deck: Deck) -> Judgement | None:
-    equations = _numbers(shared.ask("rusage everything")).get("circuit equations")
+def _count_unknowns(counts: Mapping[str, float], deck: Deck) -> Judgement | None:
+    equations = counts.get("circuit equations")
     counted = None if equations is None else int(equations) - 1  # ngspice counts ground
     return judge_inventory(None, {}, deck.unknowns, counted)
 
 
 def _vectors(shared: Any) -> tuple[Array, dict[str, Array]]:
-    """Time and the other vectors of the last analysis; empty if there was none."""
+    """Time and the other vectors of the last analysis by node name; empty if there was none."""
     names = [name for name in shared.plot_names if name != "const"]
     if not names:
         return np.empty(0), {}
     plot = shared.plot(None, names[0])
-    found = {name: np.asarray(vector._data.real, dtype=np.float64) for name, vector in plot.items()}
+    found = {_node(name): np.asarray(vector._data.real, dtype=np.float64) for name, vector in plot.items()}
     return found.pop("time", np.empty(0)), found
 
 
-def _statistics(shared: Any, cpu: float, wall: float, load: float) -> Statistics:
-    numbers = _numbers(shared.ask("rusage everything"))
+def _node(vector: str) -> str:
+    """Node name of a vector: ngspice lists a node that is a number, 2, as ``V(2)``."""
+    name = vector.lower()
+    return name[2:-1] if name.startswith("v(") and name.endswith(")") else name
+
+
+def _columns(deck: Deck, found: Mapping[str, Array], points: int) -> Array:
+    """(P, M) values of the requested vectors; NaN where one is missing or shorter than the others."""
+    columns = [found.get(_node(name), np.empty(0)) for name in deck.vectors]
+    rows = points if deck.stop is not None else max((len(column) for column in columns), default=0)
+    values = np.full((rows, len(columns)), np.nan)
+    for k, column in enumerate(columns):
+        values[: len(column), k] = column[:rows]
+    return values
+
+
+def _statistics(counts: Mapping[str, float], cpu: float, wall: float, load: float) -> Statistics:
     return Statistics(
-        steps=int(numbers.get("accepted timepoints", 0)),
-        rejected=int(numbers.get("rejected timepoints", 0)),
-        iterations=int(numbers.get("total iterations", 0)),
+        steps=int(counts.get("accepted timepoints", 0)),
+        rejected=int(counts.get("rejected timepoints", 0)),
+        iterations=int(counts.get("total iterations", 0)),
         cpu_s=cpu,
         wall_s=wall,
         load_s=load,
-        matrix_load_s=numbers.get("matrix load time", 0.0),
-        matrix_factor_s=numbers.get("matrix factor time", 0.0),
+        matrix_load_s=counts.get("matrix load time", 0.0),
+        matrix_factor_s=counts.get("matrix factor time", 0.0),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 import scipy.sparse as sparse
@@ -17,7 +18,9 @@ from netlists.core import AnalogCore, Array
 
 Rate = Callable[[Array], Array]
 
-METHOD, RTOL, ATOL = "DOP853", 1e-10, 1e-12
+METHOD: Final = "DOP853"
+RTOL, ATOL = 1e-10, 1e-12
+LARGEST_RATE = 1e100
 
 
 class ReferenceFailed(RuntimeError):
@@ -38,7 +41,7 @@ def kurashil_rate(core: AnalogCore, chunk: int) -> Rate:
     def rate(phase: Array) -> Array:
         sine, cosine = np.sin(phase), np.cos(phase)
         pull = sine * (weights @ cosine) - cosine * (weights @ sine)
-        return detuning - pull - sine * (reference_pull + 2 * injection * cosine)
+        return np.asarray(detuning - pull - sine * (reference_pull + 2 * injection * cosine))
 
     return rate
 
@@ -138,12 +141,8 @@ def _unit_run(rate: Rate, starts: Array, stretch: Array, rtol: float) -> Array:
     def flat(_: float, y: Array) -> Array:
         return (rate(y.reshape(shape)) * stretch).ravel()
 
-    solution = solve_ivp(
-        flat, (0.0, 1.0), starts.T.ravel(), method=METHOD, rtol=rtol, atol=ATOL, t_eval=[1.0]
-    )
-    if not solution.success:
-        raise ReferenceFailed(f"{METHOD} stopped: {solution.message}")
-    return np.asarray(solution.y[:, -1].reshape(shape).T)
+    found = _solve(flat, starts.T.ravel(), 0.0, np.ones(1), rtol)
+    return np.asarray(found[0].reshape(shape).T)
 
 
 def trajectory(core: AnalogCore, start: Array, times: Array, *, rtol: float = RTOL) -> Array:
@@ -168,13 +167,30 @@ def trajectory(core: AnalogCore, start: Array, times: Array, *, rtol: float = RT
         low, high = core.boundaries[chunk], core.boundaries[chunk + 1]
         inside = (times > low) & (times <= high)
         rate = RATES[core.family_name](core, chunk)
+
+        def flat(_: float, y: Array, rate: Rate = rate) -> Array:
+            return rate(y[:, None])[:, 0]
+
         asked, where = np.unique(np.append(times[inside], high), return_inverse=True)
-        solution = solve_ivp(
-            lambda _, y, rate=rate: rate(y[:, None])[:, 0],
-            (low, high), current, method=METHOD, rtol=rtol, atol=ATOL, t_eval=asked,
-        )  # fmt: skip
-        if not solution.success:
-            raise ReferenceFailed(f"{METHOD} stopped in chunk {chunk + 1}: {solution.message}")
-        states[inside] = solution.y.T[where[:-1]]
-        current = solution.y[:, -1]
+        found = _solve(flat, current, float(low), asked, rtol)
+        states[inside] = found[where[:-1]]
+        current = found[-1]
     return states
+
+
+def _solve(
+    rate: Callable[[float, Array], Array], start: Array, begin: float, times: Array, rtol: float
+) -> Array:
+    """(R, M) states at ``times``, ascending from ``begin`` on; the last is the end."""
+    # scipy would look for a first step for ever, its norm of such a rate being infinite
+    fastest = float(np.abs(rate(begin, start)).max(initial=0.0))
+    if not fastest < LARGEST_RATE:
+        raise ReferenceFailed(f"a rate of {fastest:g} per model time unit is beyond {METHOD}")
+    # an overflow on the way to giving up is no news to the user: the message below is
+    with np.errstate(over="ignore", invalid="ignore"):
+        solution = solve_ivp(
+            rate, (begin, float(times[-1])), start, method=METHOD, rtol=rtol, atol=ATOL, t_eval=times
+        )
+    if not solution.success:
+        raise ReferenceFailed(f"the reference solver {METHOD} stopped: {solution.message}")
+    return np.asarray(solution.y.T, dtype=np.float64)

@@ -15,48 +15,67 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from netlists import hdf5
 from netlists.files import write_whole
+from netlists.printable import printable
 
 FORMAT = "ais-results"
 VERSION = 1
 
-# dataset -> what a row holds. N nodes, V visible nodes, R+1 rows, W windows
-ROWS: Mapping[str, str] = {
-    "samples/index": "sample number",
-    "samples/initial": "(N,) initial state",
-    "samples/final": "(N,) final state of the circuit",
-    "samples/final_reference": "(N,) final state of the reference",
-    "samples/analog": "(V,) circuit after readout, at the converter's input",
-    "samples/analog_reference": "(V,) the same for the reference",
-    "samples/codes": "(V,) ADC codes of the circuit, -1 where there is none",
-    "samples/codes_reference": "(V,) ADC codes of the reference",
-    "samples/verdict": "verdict on the simulation",
-    "samples/reason": "the verdict's sentence",
-    "samples/accepted": "whether simulation and cross-check pass",
-    "crosscheck/global_rms": "rms error over rows and nodes, state units",
-    "crosscheck/global_max": "largest error over rows and nodes",
-    "crosscheck/end_rms": "rms error over nodes at the end",
-    "crosscheck/defect_rms": "rms defect over windows and nodes",
-    "crosscheck/defect_max": "largest defect over windows and nodes",
-    "crosscheck/defect_window_rms": "(W,) rms defect of each window",
-    "crosscheck/pixel_rms": "rms difference of the analog pixels",
-    "crosscheck/codes_within_1lsb": "share of the codes within 1 LSB of the reference's",
-    "crosscheck/sensitivity": "growth of a small perturbation of the start until the end",
-    "crosscheck/row_time": "(R+1,) model time of each row",
-    "crosscheck/row_rms": "(R+1,) rms error over nodes at each row",
-    "timing/simulator_cpu": "processor seconds of the simulator",
-    "timing/simulator_wall": "wall seconds of the simulator",
-    "timing/reference_wall": "wall seconds of the reference",
-    "timing/steps": "accepted time points",
-    "timing/rejected": "rejected time points",
-    "timing/iterations": "Newton iterations",
+# A results file can be large, but a declared shape must not exhaust memory before anyone looks
+LARGEST_DATASET = 300_000_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a dataset holds: a row a sample (or a kept run), each of ``shape``.
+
+    ``shape`` is in letters: N nodes, V visible nodes, R + 1 rows, W windows. ``kinds`` are numpy's.
+    """
+
+    meaning: str
+    shape: str = ""
+    kinds: str = "f"
+
+
+ROWS: Mapping[str, Column] = {
+    "samples/index": Column("sample number", kinds="iu"),
+    "samples/initial": Column("initial state", "N"),
+    "samples/final": Column("final state of the circuit", "N"),
+    "samples/final_reference": Column("final state of the reference", "N"),
+    "samples/analog": Column("circuit after readout, at the converter's input", "V"),
+    "samples/analog_reference": Column("the same for the reference", "V"),
+    "samples/codes": Column("ADC codes of the circuit, -1 where there is none", "V", "iu"),
+    "samples/codes_reference": Column("ADC codes of the reference", "V", "iu"),
+    "samples/verdict": Column("verdict on the simulation", kinds="OU"),
+    "samples/reason": Column("what happened, in a sentence", kinds="OU"),
+    "samples/accepted": Column("whether simulation and cross-check pass", kinds="b"),
+    "crosscheck/global_rms": Column("rms error over rows and nodes, state units"),
+    "crosscheck/global_max": Column("largest error over rows and nodes"),
+    "crosscheck/end_rms": Column("rms error over nodes at the end"),
+    "crosscheck/defect_rms": Column("rms defect over windows and nodes"),
+    "crosscheck/defect_max": Column("largest defect over windows and nodes"),
+    "crosscheck/defect_window_rms": Column("rms defect of each window", "W"),
+    "crosscheck/pixel_rms": Column("rms difference of the analog pixels"),
+    "crosscheck/codes_within_1lsb": Column("share of the codes within 1 LSB of the reference's"),
+    "crosscheck/sensitivity": Column("growth of a small perturbation of the start until the end"),
+    "crosscheck/row_time": Column("model time of each row", "R"),
+    "crosscheck/row_rms": Column("rms error over nodes at each row", "R"),
+    "timing/simulator_cpu": Column("processor seconds of the simulator"),
+    "timing/simulator_wall": Column("wall seconds of the simulator"),
+    "timing/reference_wall": Column("wall seconds of the reference"),
+    "timing/steps": Column("accepted time points", kinds="iu"),
+    "timing/rejected": Column("rejected time points", kinds="iu"),
+    "timing/iterations": Column("Newton iterations", kinds="iu"),
 }
-TRAJECTORIES: Mapping[str, str] = {
-    "trajectory/sample": "sample number of each kept run",
-    "trajectory/time": "(R+1,) model time",
-    "trajectory/circuit": "(R+1, N) circuit",
-    "trajectory/reference": "(R+1, N) reference",
+TRAJECTORIES: Mapping[str, Column] = {
+    "trajectory/sample": Column("sample number of each kept run", kinds="iu"),
+    "trajectory/time": Column("model time", "R"),
+    "trajectory/circuit": Column("state of the circuit", "RN"),
+    "trajectory/reference": Column("state of the reference", "RN"),
 }
+
+LAYOUT = {**ROWS, **TRAJECTORIES}
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -109,7 +128,8 @@ def write_results(path: Path, results: Results) -> None:
                 dataset = file.create_dataset(
                     name, data=data, dtype=h5py.string_dtype() if text else None, **compression
                 )
-                dataset.attrs["meaning"] = {**ROWS, **TRAJECTORIES}.get(name, "")
+                if name in LAYOUT:
+                    dataset.attrs["meaning"] = LAYOUT[name].meaning
 
     write_whole(path, fill)
 
@@ -118,28 +138,50 @@ def read_results(path: Path) -> Results:
     """Reads a results file or part.
 
     Raises:
-        ResultsError: not HDF5, another format or version, or a dataset missing or of another length.
+        ResultsError: not HDF5, another format or version, or datasets that don't fit together.
     """
+    shown = printable(str(path))
     try:
-        with h5py.File(path, "r") as file:
-            attributes = {str(k): v for k, v in file.attrs.items()}
+        with hdf5.opened(path) as file:
+            attributes = hdf5.attributes(file)
             if attributes.get("format") != FORMAT or attributes.get("version") != VERSION:
-                raise ResultsError(f"{path}: not a {FORMAT} file of version {VERSION}")
-            rows = {name: _read(path, file, name) for name in ROWS}
-            kept = {name: _read(path, file, name) for name in TRAJECTORIES if name in file}
-    except OSError as error:
-        raise ResultsError(f"{path}: not a readable HDF5 file ({error})") from error
-    lengths = {name: len(column) for name, column in rows.items()}
-    if len(set(lengths.values())) != 1:
-        raise ResultsError(f"{path}: datasets differ in their number of samples: {lengths}")
+                raise ResultsError(f"{shown}: not a {FORMAT} file of version {VERSION}")
+            reader = hdf5.Reader(file)
+            rows = _columns(reader, ROWS)
+            kept = _columns(reader, TRAJECTORIES) if reader.has("trajectory") else {}
+    except hdf5.Hdf5Error as error:
+        raise ResultsError(f"{shown}: {error}") from error
+    if reader.problems:
+        raise ResultsError(f"{shown}: {'; '.join(reader.problems)}")
     return Results(rows, kept, attributes)
 
 
-def _read(path: Path, file: h5py.File, name: str) -> npt.NDArray[Any]:
-    if not isinstance(file.get(name), h5py.Dataset):
-        raise ResultsError(f"{path}: dataset {name} is missing")
-    dataset = file[name]
-    return np.asarray(dataset.asstr()[()] if dataset.dtype.kind == "O" else dataset[()])
+def _columns(reader: hdf5.Reader, layout: Mapping[str, Column]) -> dict[str, npt.NDArray[Any]]:
+    """Columns of one length whose rows agree on N, V, R and W; what does not fit is complained of."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    sizes: dict[str, int] = {}
+    for name, column in layout.items():
+        wanted = f"one row a sample of shape ({', '.join(column.shape)})"
+        item = reader.dataset(name, wanted)
+        if item is None:
+            continue
+        if (
+            item.shape is None
+            or len(item.shape) != 1 + len(column.shape)
+            or item.dtype.kind not in column.kinds
+        ):
+            received = f"{hdf5.kind_text(item)} of shape {hdf5.shape_text(item.shape)}"
+            reader.complain(name, f"is {received}; expected {wanted}")
+            continue
+        for letter, size in zip("S" + column.shape, item.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                reader.complain(
+                    name, f"has {letter} = {size}; other datasets have {letter} = {sizes[letter]}"
+                )
+        values = reader.values(name, item, LARGEST_DATASET)
+        if values is not None:
+            found[name] = values
+    return found
 
 
 def gather(parts: Sequence[Results], attributes: Mapping[str, Any]) -> Results:

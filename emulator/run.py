@@ -19,17 +19,20 @@ from typing import Any, Protocol
 import numpy as np
 
 from emulator.acquire import acquire
-from emulator.crosscheck import CrossCheck, crosscheck
-from emulator.folder import Mode, OutputFolder, claim
-from emulator.ngspice import Capabilities, Deck, Simulation, capabilities
+from emulator.crosscheck import Comparison, CrossCheck, crosscheck
+from emulator.doctor import find_capabilities
+from emulator.folder import DECK, Mode, OutputFolder, claim
+from emulator.ngspice import Capabilities, Deck, Statistics
+from emulator.reference import ReferenceFailed
 from emulator.report import write_report
-from emulator.results import Columns, Results, gather, write_results
+from emulator.results import ROWS, Columns, Results, gather, write_results
 from emulator.settings import WHILE_RUNNING, RunSettings
-from emulator.simulator import Simulator
+from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory, from_simulation
+from emulator.verdict import Judgement, Verdict
 from netlists.circuit import Circuit
 from netlists.compile import compile_core
-from netlists.core import Array
+from netlists.core import Array, Index
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.files import write_text_whole
 from netlists.weights import Weights, read_weights
@@ -68,8 +71,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         OSError: a file could not be written; finished samples stay.
     """
     weights = read_weights(weights_path)
-    with Simulator() as probe:
-        ability = probe.call(capabilities)
+    ability = find_capabilities()
     options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
     plan = Plan(weights, settings, compile_core(weights.core, settings.scaling), options)
     identity = _identity(plan, ability)
@@ -83,19 +85,18 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         _simulate_all(plan, folder, todo, observer)
         results = gather(folder.parts(), identity | {"weights": weights.path.name})
         folder.finish(results)
-        folder.describe(state="finished", finished=_now())
         write_report(folder, results, weights, plan.circuit)
+        folder.describe(state="finished", finished=_now())
     return results
 
 
 def _simulate_all(plan: Plan, folder: OutputFolder, todo: list[int], observer: Observer) -> None:
-    """A thread a job, each with a simulator of its own; the first error ends all."""
+    """A thread a job, each with a simulator of its own; the first error, or an interrupt, ends all."""
     jobs = max(1, min(plan.settings.jobs, len(todo)))
     idle: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
     simulators = [Simulator() for _ in range(jobs)]
     for simulator in simulators:
         idle.put(simulator)
-
     stopping = threading.Event()
 
     def one(sample: int) -> None:
@@ -113,9 +114,9 @@ def _simulate_all(plan: Plan, folder: OutputFolder, todo: list[int], observer: O
     try:
         futures = [pool.submit(one, sample) for sample in todo]
         wait(futures, return_when=FIRST_EXCEPTION)
-        failed = next((f for f in futures if f.done() and f.exception() is not None), None)
-        if failed is not None:
-            failed.result()
+        for future in futures:
+            if future.done():
+                future.result()
     finally:
         stopping.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -137,94 +138,102 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
         deck, folder=folder, limit_s=settings.time_limit_s,
         on_progress=lambda fraction: observer.progress(sample, fraction),
     )  # fmt: skip
-    if not simulation.judgement.completed:
-        write_text_whole(folder / "deck.cir", text)
-        return _row(plan, sample, start, simulation, None)
+    judgement, statistics = simulation.judgement, simulation.statistics
+    if not judgement.completed:
+        write_text_whole(folder / DECK, text)
+        return _row(plan, sample, start, judgement, statistics, None)
     circuit = from_simulation(simulation, start, settings.scaling, core.duration)
-    check, states = simulator.call(crosscheck, core, circuit, settings.rows, settings.windows)
-    return _row(plan, sample, start, simulation, (circuit, check, states))
+    try:
+        comparison = simulator.call(
+            crosscheck, core, circuit, settings.rows, settings.windows, limit_s=settings.time_limit_s
+        )
+        return _row(plan, sample, start, judgement, statistics, (circuit, comparison))
+    except ReferenceFailed as failure:
+        return _row(plan, sample, start, judgement, statistics, (circuit, failure))
+    except WorkerTimeout:
+        said = f"the reference took more than {settings.time_limit_s:g} s of wall time. Raise --time-limit."
+        judgement = Judgement(Verdict.TIME_LIMIT, said)
+    except WorkerDied as death:
+        said = f"the reference's process died ({death}). Try the sample again with --resume."
+        judgement = Judgement(Verdict.CRASHED, said)
+    return _row(plan, sample, start, judgement, statistics, None)
 
 
 def _row(
-    plan: Plan, sample: int, start: Array, simulation: Simulation,
-    compared: tuple[Trajectory, CrossCheck, Array] | None,
+    plan: Plan, sample: int, start: Array, judgement: Judgement, statistics: Statistics,
+    outcome: tuple[Trajectory, Comparison | ReferenceFailed] | None,
 ) -> Results:  # fmt: skip
-    """The sample's row; without a completed simulation its figures are NaN and its codes −1."""
+    """The sample's row. Figures without an outcome are NaN, codes −1."""
     core, settings = plan.weights.core, plan.settings
-    statistics, judgement = simulation.statistics, simulation.judgement
+    sizes = {"N": core.nodes, "V": len(core.visible), "R": settings.rows + 1, "W": settings.windows}
     row: dict[str, Any] = {
+        name: np.full([sizes[letter] for letter in column.shape], -1 if column.kinds == "iu" else np.nan)
+        for name, column in ROWS.items()
+    }
+    row |= {
         "samples/index": sample,
         "samples/initial": start,
-        "samples/final": np.full(core.nodes, np.nan),
-        "samples/final_reference": np.full(core.nodes, np.nan),
-        "samples/analog": np.full(len(core.visible), np.nan),
-        "samples/analog_reference": np.full(len(core.visible), np.nan),
-        "samples/codes": np.full(len(core.visible), -1),
-        "samples/codes_reference": np.full(len(core.visible), -1),
         "samples/verdict": str(judgement.verdict),
         "samples/reason": judgement.reason,
         "samples/accepted": False,
-        "crosscheck/defect_window_rms": np.full(settings.windows, np.nan),
-        "crosscheck/row_time": np.full(settings.rows + 1, np.nan),
-        "crosscheck/row_rms": np.full(settings.rows + 1, np.nan),
-        **{
-            f"crosscheck/{name}": np.nan
-            for name in (
-                "global_rms", "global_max", "end_rms", "defect_rms", "defect_max", "pixel_rms",
-                "codes_within_1lsb", "sensitivity",
-            )
-        },
         "timing/simulator_cpu": statistics.cpu_s,
         "timing/simulator_wall": statistics.wall_s,
-        "timing/reference_wall": np.nan,
         "timing/steps": statistics.steps,
         "timing/rejected": statistics.rejected,
         "timing/iterations": statistics.iterations,
-    }  # fmt: skip
+    }
     runs: dict[str, Any] = {}
-    if compared is not None:
-        circuit, check, states = compared
-        shown = circuit.rows(settings.rows)
+    if outcome is not None:
+        circuit, comparison = outcome
         seen_by = (settings.scaling, settings.adc, settings.seed, sample)
         analog, codes = acquire(core, circuit, *seen_by)
-        # the reference is read through the very same converter, noise included: what differs is the circuit
-        analog_reference, codes_reference = acquire(core, Trajectory(shown.time, states), *seen_by)
-        agree = float(np.mean(np.abs(codes - codes_reference) <= 1))
-        wanted = settings.acceptance
-        row |= {
-            "samples/final": circuit.state[-1],
-            "samples/final_reference": check.final_reference,
-            "samples/analog": analog,
-            "samples/analog_reference": analog_reference,
-            "samples/codes": codes,
-            "samples/codes_reference": codes_reference,
-            "samples/accepted": check.worst_window <= wanted.worst_window_rms
-            and agree >= wanted.codes_within_1lsb,
-            "crosscheck/global_rms": check.global_rms,
-            "crosscheck/global_max": check.global_max,
-            "crosscheck/end_rms": check.end_rms,
-            "crosscheck/defect_rms": check.defect_rms,
-            "crosscheck/defect_max": check.defect_max,
-            "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
-            "crosscheck/pixel_rms": float(np.sqrt(np.mean((analog - analog_reference) ** 2))),
-            "crosscheck/codes_within_1lsb": agree,
-            "crosscheck/sensitivity": check.sensitivity,
-            "crosscheck/row_time": check.row_time,
-            "crosscheck/row_rms": check.row_rms,
-            "timing/reference_wall": check.wall_s,
-        }
-        if sample < settings.keep_trajectories:
-            runs = {
-                "trajectory/sample": sample,
-                "trajectory/time": shown.time,
-                "trajectory/circuit": shown.state,
-                "trajectory/reference": states,
-            }
+        row |= {"samples/final": circuit.state[-1], "samples/analog": analog, "samples/codes": codes}
+        if isinstance(comparison, ReferenceFailed):
+            row["samples/reason"] = f"the circuit ran, but could not be cross-checked: {comparison}"
+        else:
+            check, states = comparison
+            # the reference goes through the very same converter, noise included: only the circuit differs
+            seen = acquire(core, Trajectory(check.row_time, states), *seen_by)
+            row |= _crosscheck_columns(check, (analog, codes), seen, settings)
+            if sample < settings.keep_trajectories:
+                runs = {
+                    "trajectory/sample": sample,
+                    "trajectory/time": check.row_time,
+                    "trajectory/circuit": circuit.rows(settings.rows).state,
+                    "trajectory/reference": states,
+                }
     return Results(
         {name: np.asarray(value)[None] for name, value in row.items()},
         {name: np.asarray(value)[None] for name, value in runs.items()},
         {"weights_sha256": plan.weights.sha256},
     )
+
+
+def _crosscheck_columns(
+    check: CrossCheck, circuit: tuple[Array, Index], reference: tuple[Array, Index], settings: RunSettings
+) -> dict[str, Any]:
+    """The columns of a comparison; ``circuit`` and ``reference`` are analog pixels and codes."""
+    agree = float(np.mean(np.abs(circuit[1] - reference[1]) <= 1))
+    wanted = settings.acceptance
+    passed = check.worst_window <= wanted.worst_window_rms and agree >= wanted.codes_within_1lsb
+    return {
+        "samples/final_reference": check.final_reference,
+        "samples/analog_reference": reference[0],
+        "samples/codes_reference": reference[1],
+        "samples/accepted": passed,
+        "crosscheck/global_rms": check.global_rms,
+        "crosscheck/global_max": check.global_max,
+        "crosscheck/end_rms": check.end_rms,
+        "crosscheck/defect_rms": check.defect_rms,
+        "crosscheck/defect_max": check.defect_max,
+        "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
+        "crosscheck/pixel_rms": float(np.sqrt(np.mean((circuit[0] - reference[0]) ** 2))),
+        "crosscheck/codes_within_1lsb": agree,
+        "crosscheck/sensitivity": check.sensitivity,
+        "crosscheck/row_time": check.row_time,
+        "crosscheck/row_rms": check.row_rms,
+        "timing/reference_wall": check.wall_s,
+    }
 
 
 def _padded(values: Array, length: int) -> Array:

@@ -14,6 +14,11 @@ from netlists.scaling import Scaling
 DEFAULT_RELTOL = 1e-6
 
 
+def processors() -> int:
+    """Processors that this process may use, which in a container are often fewer than there are."""
+    return len(os.sched_getaffinity(0))
+
+
 class Acceptance(BaseModel):
     """What a sample has to reach for the cross-check to pass."""
 
@@ -30,9 +35,7 @@ class RunSettings(BaseModel):
 
     samples: int = Field(8, ge=1, description="number of samples")
     seed: int = Field(0, ge=0, description="seed of the initial states and the converter's noise")
-    jobs: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="simulators side by side"
-    )
+    jobs: int = Field(default_factory=processors, ge=1, description="simulators side by side")
     level: Literal["phase"] = Field("phase", description="level of fidelity")
     devices: Literal["auto", "behavioural"] = Field("auto", description="form of the devices")
     scaling: Scaling = Field(default_factory=lambda: Scaling.model_validate({}))
@@ -41,7 +44,9 @@ class RunSettings(BaseModel):
     adc: AdcSettings = Field(default_factory=AdcSettings)
     windows: int = Field(WINDOWS, ge=1, description="windows of the defect")
     acceptance: Acceptance = Field(default_factory=lambda: Acceptance.model_validate({}))
-    time_limit_s: float = Field(3600.0, gt=0, description="wall-clock limit of one simulation, in seconds")
+    time_limit_s: float = Field(
+        3600.0, gt=0, le=1e6, description="wall-clock limit of one simulation, in seconds"
+    )
     keep_trajectories: int = Field(4, ge=0, description="samples whose whole run is kept")
 
 

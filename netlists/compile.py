@@ -70,8 +70,8 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
             devices={
                 "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
-                "resistor": core.nodes * len(adders),
                 "voltage": int(clock is not None),
+                **({"resistor": core.nodes * len(adders)} if adders else {}),
             },
             # the clock adds its node and its branch current
             unknowns=core.nodes * (1 + len(adders)) + 2 * int(clock is not None),

@@ -37,4 +37,5 @@ def write_text_whole(path: Path, text: str) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    # a lone surrogate (from a file name that is no UTF-8) has no encoding
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

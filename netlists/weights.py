@@ -12,24 +12,32 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import h5py
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from device_models.families import FAMILIES
 from device_models.model import Parameter
 from device_models.readout import READOUTS
-from netlists.core import AnalogCore, Array, InitialDistribution
+from netlists import hdf5
+from netlists.core import AnalogCore, Array, Index, InitialDistribution
 from netlists.files import write_whole
+from netlists.hdf5 import Hdf5Error, Reader, Scalar
+from netlists.printable import printable
 
 FORMAT = "ais-weights"
 VERSION = 1
 INITIAL_KINDS = ("uniform",)
-Scalar = str | int | float | bool
+
 Length = TypeVar("Length", int, int | None)
+
+# Far above what a circuit simulator can take, and far below what would exhaust memory before it said so
+LARGEST_GRID = 1_000_000
+MOST_CHUNKS = 256
+# A simulator merges breakpoints that lie close together compared with the run
+SHORTEST_CHUNK = 1e-4
 
 
 class WeightsError(ValueError):
@@ -37,8 +45,8 @@ class WeightsError(ValueError):
 
     def __init__(self, path: Path, problems: list[str]) -> None:
         self.path = path
-        self.problems = tuple(problems)
-        super().__init__(f"{path}: " + "; ".join(problems))
+        self.problems = tuple(printable(problem, longest=None) for problem in problems)
+        super().__init__(f"{printable(str(path))}: " + "; ".join(self.problems))
 
 
 class WeightsAttributes(BaseModel):
@@ -47,9 +55,9 @@ class WeightsAttributes(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal["ais-weights"]
-    version: Literal[1]
+    version: Annotated[int, Strict(), Field(ge=VERSION, le=VERSION)]
     family: str
-    symmetric: bool
+    symmetric: Annotated[bool, Strict()]
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ class Weights:
         path: where it was read from.
         sha256: of the file's bytes.
         core: the analog core it describes.
-        provenance: root attributes without a meaning of their own (dataset, objective, ...), as text or number.
+        provenance: root attributes without a meaning of their own (dataset, objective, ...), as text or
+            number; the file's words as they are, to be escaped where they are shown.
         check: arrays (S, N) of the trainer's own endpoints, by name; empty if the file has none.
     """
 
@@ -71,72 +80,6 @@ class Weights:
     check: Mapping[str, Array] = field(default_factory=dict)
 
 
-class _Reader:
-    """Reads datasets and collects what is wrong with them, so that a user sees every problem at once."""
-
-    def __init__(self, file: h5py.File) -> None:
-        self.file = file
-        self.problems: list[str] = []
-
-    def complain(self, dataset: str, message: str) -> None:
-        self.problems.append(f"{dataset}: {message}")
-
-    def array(
-        self,
-        dataset: str,
-        shape: tuple[int | None, ...],
-        kind: Literal["integer", "real"],
-        *,
-        optional: bool = False,
-    ) -> npt.NDArray[Any] | None:
-        """The dataset as int64 or float64, or None with a complaint; ``None`` in the shape is any length."""
-        item = self.file.get(dataset)
-        if item is None:
-            if not optional:
-                self.complain(dataset, f"missing; expected {kind} numbers of shape {_shape_text(shape)}")
-            return None
-        if not isinstance(item, h5py.Dataset):
-            self.complain(dataset, f"is a group; expected a dataset of shape {_shape_text(shape)}")
-            return None
-        allowed = "iu" if kind == "integer" else "iuf"
-        if item.dtype.kind not in allowed:
-            self.complain(dataset, f"has dtype {item.dtype}; expected {kind} numbers")
-            return None
-        if item.shape is None or len(item.shape) != len(shape) or any(
-            want is not None and want != got for want, got in zip(shape, item.shape, strict=True)
-        ):  # fmt: skip
-            self.complain(dataset, f"has shape {_shape_text(item.shape)}; expected {_shape_text(shape)}")
-            return None
-        if kind == "integer":
-            return np.asarray(item[()], dtype=np.int64)
-        values = np.asarray(item[()], dtype=np.float64)
-        bad = ~np.isfinite(values)
-        if bad.any():
-            first = tuple(int(k) for k in np.argwhere(bad)[0])
-            self.complain(
-                dataset, f"{int(bad.sum())} of {bad.size} values are NaN or infinite, the first at {first}"
-            )
-            return None
-        return values
-
-    def text(self, dataset: str, known: tuple[str, ...]) -> str | None:
-        """A scalar string out of ``known``, or None with a complaint."""
-        item = self.file.get(dataset)
-        if not isinstance(item, h5py.Dataset):
-            self.complain(dataset, f"missing; expected one of {', '.join(known)}")
-            return None
-        value = item[()] if item.shape == () else None
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", errors="replace")
-        if value not in known:
-            received = (
-                repr(value) if isinstance(value, str) else f"{item.dtype} of shape {_shape_text(item.shape)}"
-            )
-            self.complain(dataset, f"is {received}; known: {', '.join(known)}")
-            return None
-        return str(value)
-
-
 def read_weights(path: str | Path) -> Weights:
     """Reads and checks a weights file.
 
@@ -144,21 +87,24 @@ def read_weights(path: str | Path) -> Weights:
         WeightsError: with every problem found: the dataset, what was received and what was expected.
     """
     path = Path(path)
-    if not path.exists():
-        raise WeightsError(path, ["no such file"])
-    if not path.is_file():
-        raise WeightsError(path, ["is not a file; expected an HDF5 weights file"])
     try:
-        with h5py.File(path, "r") as file:
+        if not path.exists():
+            raise WeightsError(path, ["no such file"])
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise WeightsError(path, [f"is {kind}; expected an HDF5 weights file"])
+        with hdf5.opened(path) as file:
             return _read(path, file)
-    except OSError as error:
-        raise WeightsError(path, [f"not a readable HDF5 file ({error})"]) from error
+    except OSError as error:  # no permission to look, or a disk that fails
+        raise WeightsError(path, [f"can't be read ({error})"]) from error
+    except Hdf5Error as error:
+        raise WeightsError(path, [str(error)]) from error
 
 
 def _read(path: Path, file: h5py.File) -> Weights:
     attributes, provenance = _attributes(path, file)
     model = FAMILIES[attributes.family]
-    reader = _Reader(file)
+    reader = Reader(file)
     shape = _grid_shape(reader)
     boundaries = _boundaries(reader)
     edges = _edges(reader, shape)
@@ -166,7 +112,7 @@ def _read(path: Path, file: h5py.File) -> Weights:
     nodes = None if shape is None else shape[0] * shape[1]
     chunks = None if boundaries is None else len(boundaries) - 1
     coupling = reader.array("weights/coupling", (chunks, None if edges is None else len(edges)), "real")
-    if coupling is not None and edges is not None and attributes.symmetric:
+    if attributes.symmetric and coupling is not None and edges is not None and shape is not None:
         _check_symmetry(reader, edges, coupling)
     parameters: dict[str, Array] = {}
     for parameter in model.parameters:
@@ -178,20 +124,20 @@ def _read(path: Path, file: h5py.File) -> Weights:
         if values is not None:
             parameters[parameter.name] = values
     known = {"coupling", *(parameter.name for parameter in model.parameters)}
-    group = file.get("weights")
-    for name in sorted(group) if isinstance(group, h5py.Group) else ():
+    for name in reader.names("weights"):
         if name not in known:
-            reader.complain(
-                f"weights/{name}", f"{model.family} has no such parameter; known: {', '.join(sorted(known))}"
-            )
+            said = f"{model.family} has no such parameter; known: {', '.join(sorted(known))}"
+            reader.complain(f"weights/{printable(name)}", said)
     readout = reader.text("readout/kind", tuple(READOUTS))
     image_shape = _image_shape(reader, visible)
     initial = _initial(reader)
     check = _check(reader, nodes)
-    if reader.problems:
+    # nothing is None without a problem: the others are for the type checker
+    if (
+        reader.problems or shape is None or edges is None or visible is None or boundaries is None
+        or coupling is None or readout is None or initial is None
+    ):  # fmt: skip
         raise WeightsError(path, reader.problems)
-    assert shape is not None and edges is not None and visible is not None and boundaries is not None
-    assert coupling is not None and readout is not None and initial is not None
     for parameter in model.parameters:
         full = _parameter_shape(parameter, len(boundaries) - 1, shape[0] * shape[1])
         parameters.setdefault(parameter.name, np.full(full, parameter.default))
@@ -216,45 +162,49 @@ def _parameter_shape(parameter: Parameter, chunks: Length, nodes: Length) -> tup
 
 
 def _attributes(path: Path, file: h5py.File) -> tuple[WeightsAttributes, dict[str, Scalar]]:
-    raw = {str(name): _scalar(value) for name, value in file.attrs.items()}
+    raw = hdf5.attributes(file)
     if raw.get("format") != FORMAT:
-        received = repr(raw["format"]) if "format" in raw else "absent"
+        received = _quoted(raw["format"]) if "format" in raw else "absent"
         raise WeightsError(path, [f"attribute format: is {received}; expected {FORMAT!r}"])
-    problems = []
+    # languages without a boolean type write 0 and 1
+    flag = raw.get("symmetric")
+    given = raw | ({"symmetric": bool(flag)} if type(flag) is int and flag in (0, 1) else {})
     try:
-        attributes = WeightsAttributes.model_validate(raw)
+        attributes = WeightsAttributes.model_validate(given)
     except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][0])
-            received = "absent" if item["type"] == "missing" else f"{raw.get(name)!r}"
-            expected = str(VERSION) if name == "version" else {"symmetric": "true or false"}.get(name, "text")
-            problems.append(f"attribute {name}: is {received}; expected {expected}")
+        expected = {"version": str(VERSION), "symmetric": "true or false"}
+        problems = []
+        for name in dict.fromkeys(str(item["loc"][0]) for item in error.errors()):
+            received = _quoted(raw[name]) if name in raw else "absent"
+            problems.append(f"attribute {name}: is {received}; expected {expected.get(name, 'text')}")
         raise WeightsError(path, problems) from None
     if attributes.family not in FAMILIES:
-        message = f"attribute family: is {attributes.family!r}; known: {', '.join(sorted(FAMILIES))}"
+        message = f"attribute family: is {_quoted(attributes.family)}; known: {', '.join(sorted(FAMILIES))}"
         raise WeightsError(path, [message])
     return attributes, {k: v for k, v in raw.items() if k not in WeightsAttributes.model_fields}
 
 
-def _scalar(value: Any) -> Scalar:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, str | int | float | bool) else str(value)
+def _quoted(value: Scalar) -> str:
+    return printable(repr(value))
 
 
-def _grid_shape(reader: _Reader) -> tuple[int, int] | None:
+def _grid_shape(reader: Reader) -> tuple[int, int] | None:
     shape = reader.array("topology/shape", (2,), "integer")
     if shape is None:
         return None
     if (shape < 1).any():
         reader.complain("topology/shape", f"is {shape.tolist()}; expected rows and columns of at least 1")
         return None
-    return int(shape[0]), int(shape[1])
+    rows, columns = int(shape[0]), int(shape[1])
+    if rows * columns > LARGEST_GRID:
+        reader.complain(
+            "topology/shape", f"is {shape.tolist()}; expected at most {LARGEST_GRID} nodes, rows × columns"
+        )
+        return None
+    return rows, columns
 
 
-def _boundaries(reader: _Reader) -> Array | None:
+def _boundaries(reader: Reader) -> Array | None:
     boundaries = reader.array("schedule/boundaries", (None,), "real")
     if boundaries is None:
         return None
@@ -262,10 +212,23 @@ def _boundaries(reader: _Reader) -> Array | None:
         shown = np.array2string(boundaries, threshold=8)
         reader.complain("schedule/boundaries", f"is {shown}; expected 0 and then increasing chunk edges")
         return None
+    if len(boundaries) - 1 > MOST_CHUNKS:
+        reader.complain(
+            "schedule/boundaries", f"has {len(boundaries) - 1} chunks; expected at most {MOST_CHUNKS}"
+        )
+        return None
+    shortest = float(np.diff(boundaries).min())
+    if shortest < SHORTEST_CHUNK * boundaries[-1]:
+        reader.complain(
+            "schedule/boundaries",
+            f"has a chunk of {shortest:g}; expected at least {SHORTEST_CHUNK:g} of the whole run's "
+            f"{boundaries[-1]:g} model time units",
+        )
+        return None
     return boundaries
 
 
-def _edges(reader: _Reader, shape: tuple[int, int] | None) -> npt.NDArray[np.int64] | None:
+def _edges(reader: Reader, shape: tuple[int, int] | None) -> Index | None:
     edges = reader.array("topology/edges", (None, 2), "integer")
     if edges is None or shape is None:
         return edges
@@ -282,7 +245,8 @@ def _edges(reader: _Reader, shape: tuple[int, int] | None) -> npt.NDArray[np.int
     own = edges[:, 0] == edges[:, 1]
     if own.any():
         reader.complain(
-            "topology/edges", f"{int(own.sum())} self-edges, the first at row {int(np.argmax(own))}"
+            "topology/edges",
+            f"{int(own.sum())} self-edges, the first at row {int(np.argmax(own))}; expected none",
         )
     keys = edges[:, 0] * nodes + edges[:, 1]
     unique, first, counts = np.unique(keys, return_index=True, return_counts=True)
@@ -290,12 +254,13 @@ def _edges(reader: _Reader, shape: tuple[int, int] | None) -> npt.NDArray[np.int
         row = int(first[np.argmax(counts > 1)])
         reader.complain(
             "topology/edges",
-            f"{len(keys) - len(unique)} duplicate edges, for instance {edges[row].tolist()}; expected each once",
+            f"{len(keys) - len(unique)} duplicate edges, for instance {edges[row].tolist()}; "
+            "expected each once",
         )
     return edges
 
 
-def _visible(reader: _Reader, shape: tuple[int, int] | None) -> npt.NDArray[np.int64] | None:
+def _visible(reader: Reader, shape: tuple[int, int] | None) -> Index | None:
     visible = reader.array("topology/visible", (None,), "integer")
     if visible is None or shape is None:
         return visible
@@ -318,9 +283,12 @@ def _visible(reader: _Reader, shape: tuple[int, int] | None) -> npt.NDArray[np.i
     return visible
 
 
-def _check_symmetry(reader: _Reader, edges: npt.NDArray[np.int64], coupling: Array) -> None:
-    forward = {(i, j): row for row, (i, j) in enumerate(edges.tolist())}
-    back = np.array([forward.get((j, i), -1) for i, j in edges.tolist()])
+def _check_symmetry(reader: Reader, edges: Index, coupling: Array) -> None:
+    nodes = int(edges.max(initial=-1)) + 1
+    keys, wanted = edges[:, 0] * nodes + edges[:, 1], edges[:, 1] * nodes + edges[:, 0]
+    order = np.argsort(keys, kind="stable")
+    back = order[np.searchsorted(keys, wanted, sorter=order).clip(max=max(len(keys) - 1, 0))]
+    back = np.where(keys[back] == wanted, back, -1)
     lonely = back < 0
     if lonely.any():
         row = int(np.argmax(lonely))
@@ -336,12 +304,12 @@ def _check_symmetry(reader: _Reader, edges: npt.NDArray[np.int64], coupling: Arr
         worst = float(np.abs(coupling - coupling[:, back]).max())
         reader.complain(
             "weights/coupling",
-            f"symmetric is true, but K_ij differs from K_ji on {int(unequal.sum())} edges, by up to {worst:.3g}; "
-            f"the first is {edges[row].tolist()}. Average them, or say symmetric = false",
+            f"symmetric is true, but K_ij differs from K_ji on {int(unequal.sum())} edges, by up to "
+            f"{worst:.3g}; the first is {edges[row].tolist()}. Average them, or say symmetric = false",
         )
 
 
-def _image_shape(reader: _Reader, visible: npt.NDArray[np.int64] | None) -> tuple[int, int] | None:
+def _image_shape(reader: Reader, visible: Index | None) -> tuple[int, int] | None:
     shape = reader.array("readout/image_shape", (2,), "integer", optional=True)
     if shape is None:
         return None
@@ -352,8 +320,8 @@ def _image_shape(reader: _Reader, visible: npt.NDArray[np.int64] | None) -> tupl
     return int(shape[0]), int(shape[1])
 
 
-def _initial(reader: _Reader) -> InitialDistribution | None:
-    if "initial" not in reader.file:
+def _initial(reader: Reader) -> InitialDistribution | None:
+    if not reader.has("initial"):
         return InitialDistribution(-math.pi, math.pi)
     kind = reader.text("initial/kind", INITIAL_KINDS)
     low, high = reader.array("initial/low", (), "real"), reader.array("initial/high", (), "real")
@@ -362,21 +330,22 @@ def _initial(reader: _Reader) -> InitialDistribution | None:
     if not low <= high:
         reader.complain("initial/high", f"is {float(high):g}; expected at least initial/low, {float(low):g}")
         return None
+    if not math.isfinite(float(high) - float(low)):
+        reader.complain("initial/high", "is too far from initial/low for their difference to be finite")
+        return None
     return InitialDistribution(float(low), float(high), kind)
 
 
-def _check(reader: _Reader, nodes: int | None) -> dict[str, Array]:
-    group = reader.file.get("check")
-    if not isinstance(group, h5py.Group):
-        return {}
+def _check(reader: Reader, nodes: int | None) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    for name in sorted(group):
+    for name in reader.names("check"):
         if name == "initial" or name.startswith("final_"):
             values = reader.array(f"check/{name}", (None, nodes), "real")
             if values is not None:
                 found[name] = values
-    if found and len({len(values) for values in found.values()}) > 1:
-        reader.complain("check", f"sample counts differ: { {name: len(v) for name, v in found.items()} }")
+    if len({len(values) for values in found.values()}) > 1:
+        counts = ", ".join(f"{printable(name)} {len(values)}" for name, values in found.items())
+        reader.complain("check", f"sample counts differ: {counts}; expected as many of each")
     return found
 
 
@@ -410,14 +379,3 @@ def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _shape_text(shape: tuple[int | None, ...] | None) -> str:
-    if shape is None:
-        return "(null)"
-    return (
-        "("
-        + ", ".join("any" if n is None else str(n) for n in shape)
-        + ("," if len(shape) == 1 else "")
-        + ")"
-    )

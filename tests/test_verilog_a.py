@@ -65,11 +65,15 @@ def test_residual_and_jacobian_are_the_equation(family, time, chunk, tmp_path):
     values |= dict(zip(symbols, [*inputs, *weights], strict=True))
 
     (resistive, reactive), jacobian = evaluated(model, tmp_path, point)
-    assert resistive == pytest.approx(-point["ais_g"] * float(rate.evalf(30, subs=values)), rel=1e-12, abs=1e-12)
+    assert resistive == pytest.approx(
+        -point["ais_g"] * float(rate.evalf(30, subs=values)), rel=1e-12, abs=1e-12
+    )
     assert reactive == pytest.approx(point["ais_c"] * values[model.state.symbol], rel=1e-14)
     for column, symbol in enumerate([model.state.symbol, *symbols[:NEIGHBOURS]]):
         slope = -point["ais_g"] * float(sp.diff(rate, symbol).evalf(30, subs=values))
-        assert jacobian[column] == pytest.approx((slope, point["ais_c"] * (column == 0)), rel=1e-12, abs=1e-12)
+        assert jacobian[column] == pytest.approx(
+            (slope, point["ais_c"] * (column == 0)), rel=1e-12, abs=1e-12
+        )
 
 
 def test_other_neighbour_counts_are_modules_of_one_file():

@@ -1,0 +1,29 @@
+"""Simulators for the tests: the default ngspice, and a second one where the environment names it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.simulator import Simulator
+
+SECOND_LIBRARY = "AIS_TEST_SECOND_NGSPICE"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """A worker with the ngspice library that runs take by default."""
+    with Simulator() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["default", "second"])
+def any_simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A worker with each ngspice library in turn."""
+    library = os.environ.get(SECOND_LIBRARY) if request.param == "second" else None
+    if request.param == "second" and not library:
+        pytest.skip(f"{SECOND_LIBRARY} names no second ngspice library")
+    with Simulator(library) as started:
+        yield started
