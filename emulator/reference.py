@@ -54,7 +54,7 @@ def kuramoto_rate(core: AnalogCore, chunk: int) -> Rate:
     def rate(phase: Array) -> Array:
         wave = np.exp(1j * phase)
         # Σ K sin(φ_i − φ_j) is the imaginary part of e^{iφ_i} times the conjugate of Σ K e^{iφ_j}
-        return detuning - (wave * np.conj(weights @ wave)).imag - pull * wave.imag
+        return np.asarray(detuning - (wave * np.conj(weights @ wave)).imag - pull * wave.imag)
 
     return rate
 
