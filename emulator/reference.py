@@ -182,12 +182,12 @@ def _solve(
     rate: Callable[[float, Array], Array], start: Array, begin: float, times: Array, rtol: float
 ) -> Array:
     """(R, M) states at ``times``, ascending from ``begin`` on; the last is the end."""
-    # scipy would look for a first step for ever, its norm of such a rate being infinite
-    fastest = float(np.abs(rate(begin, start)).max(initial=0.0))
-    if not fastest < LARGEST_RATE:
-        raise ReferenceFailed(f"a rate of {fastest:g} per model time unit is beyond {METHOD}")
-    # an overflow on the way to giving up is no news to the user: the message below is
+    # an overflow on the way to giving up is no news to the user: the message is
     with np.errstate(over="ignore", invalid="ignore"):
+        # scipy would look for a first step for ever, its norm of such a rate being infinite
+        fastest = float(np.abs(rate(begin, start)).max(initial=0.0))
+        if not fastest < LARGEST_RATE:
+            raise ReferenceFailed(f"a rate of {fastest:g} per model time unit is beyond {METHOD}")
         solution = solve_ivp(
             rate, (begin, float(times[-1])), start, method=METHOD, rtol=rtol, atol=ATOL, t_eval=times
         )
