@@ -224,7 +224,7 @@ def test_no_format(tmp_path: Path) -> None:
         ("version", True, "attribute version: is True; expected 1"),
         ("version", [1, 1], "attribute version: is '[1 1]'; expected 1"),
         ("version", h5py.Empty("i4"), "attribute version: is 'nothing (an HDF5 null)'; expected 1"),
-        ("family", "kuramoto2", "attribute family: is 'kuramoto2'; known: kurashil"),
+        ("family", "kuramoto2", "attribute family: is 'kuramoto2'; known: kuramoto, kurashil, langevin"),
         ("family", 3, "attribute family: is 3; expected text"),
         ("family", h5py.Empty("S8"), "attribute family: is 'nothing (an HDF5 null)'; known: kurashil"),
         ("family", ["kurashil"], "attribute family: is \"['kurashil']\"; known: kurashil"),
