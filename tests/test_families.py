@@ -21,7 +21,7 @@ from netlists.synthetic import window_core
 from netlists.weights import read_weights, write_weights
 from tests.cores import run
 
-OPTIONS = SolverOptions(reltol=1e-7, rows=1000)
+OPTIONS = SolverOptions(reltol=1e-9, rows=1000)
 
 
 def small(family: str, weights: Array, duration: float = 4.0, **parameters: float | Array) -> AnalogCore:
