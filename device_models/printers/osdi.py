@@ -1,0 +1,246 @@
+"""Prints a cell model as the C source of a compiled device (OSDI 0.4): a descriptor a number of neighbours.
+
+The equations come from SymPy here, with their derivatives; what every cell shares (what an instance holds,
+what it stamps, how all cells are evaluated in one sweep) is written in C beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Literal
+
+import sympy as sp
+from sympy.printing.c import C99CodePrinter
+
+from device_models.model import CellModel, Parameter
+
+Jacobian = Literal["own", "full"]
+JACOBIANS: tuple[Jacobian, ...] = ("own", "full")
+_LARGEST_PRODUCT = 16
+
+
+def descriptor_name(model: CellModel, neighbours: int, jacobian: Jacobian) -> str:
+    """Name of the device type: what a ``.model`` card calls it."""
+    return f"{model.family}_{jacobian}_{neighbours}"
+
+
+def cell_parameter_names(parameter: Parameter, chunks: int) -> list[str]:
+    """Names of a cell parameter's values, one a chunk where it may change."""
+    if parameter.scope == "node":
+        return [parameter.name]
+    return [f"{parameter.name}_{chunk}" for chunk in range(1, chunks + 1)]
+
+
+def weight_name(neighbour: int, chunk: int) -> str:
+    """Name of the weight of a neighbour (counted from 1, in the order of the terminals) in a chunk (from 1)."""
+    return f"k_{neighbour}_{chunk}"
+
+
+def model_parameter_names(chunks: int) -> list[str]:
+    """Names of what all cells share: ``g`` (S), ``c`` (F), and when each chunk but the last ends (s)."""
+    return ["g", "c", *(f"switch_{chunk}" for chunk in range(1, chunks))]
+
+
+class _CPrinter(C99CodePrinter):  # type: ignore[misc]
+    """C with integer powers as products: ``pow`` costs twenty times as much. What C has no name for is refused."""
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        base, exponent = expr.args
+        if exponent.is_Integer and 2 <= abs(int(exponent)) <= _LARGEST_PRODUCT:
+            product = "*".join([f"({self._print(base)})"] * abs(int(exponent)))
+            return f"({product})" if exponent > 0 else f"(1.0/({product}))"
+        return str(super()._print_Pow(expr))
+
+    def _print_not_supported(self, expr: sp.Basic) -> str:
+        raise ValueError(f"cannot print {type(expr).__name__} in C: {expr}")
+
+    emptyPrinter = _print_not_supported
+
+
+def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> str:
+    """C source of a library with devices for each number of neighbours, with either kind of Jacobian.
+
+    Args:
+        model: the cell.
+        neighbours: numbers of neighbours that occur, each 0 or more.
+        chunks: number of time chunks, 1 or more.
+
+    Raises:
+        ValueError: an expression of the model has no counterpart in C.
+    """
+    degrees = sorted(set(neighbours))
+    if not degrees or degrees[0] < 0 or chunks < 1:
+        raise ValueError(f"need at least one number of neighbours and one chunk, got {degrees} and {chunks}")
+    kinds = [(degree, jacobian) for degree in degrees for jacobian in JACOBIANS]
+    return "\n".join([
+        f"/* {model.title}. Source: {model.source}. Printed by ais-emulator. */",
+        _shared("osdi_abi.h"),
+        _sizes(model, chunks),
+        _equations(model),
+        _shared("osdi_cell.c"),
+        _shared("osdi_sweep.c"),
+        _nodes_and_entries(model, degrees[-1]),
+        *(_parameters(model, degree, chunks) for degree in degrees),
+        *(f"CELL({degree}, {kind}, {_flag(kind)})" for degree, kind in kinds),
+        "Descriptor OSDI_DESCRIPTORS[] = {",
+        *(
+            f'  DESCRIPTOR({degree}, {kind}, {_flag(kind)}, "{descriptor_name(model, degree, kind)}"),'
+            for degree, kind in kinds
+        ),
+        "};",
+        f"uint32_t OSDI_VERSION_MAJOR = 0, OSDI_VERSION_MINOR = 4, OSDI_NUM_DESCRIPTORS = {len(kinds)};",
+        "uint32_t OSDI_DESCRIPTOR_SIZE = sizeof(Descriptor);",
+        "",
+    ])  # fmt: skip
+
+
+def _shared(name: str) -> str:
+    return (files("device_models.printers") / name).read_text(encoding="utf-8")
+
+
+def _flag(jacobian: Jacobian) -> str:
+    return "true" if jacobian == "full" else "false"
+
+
+def _sizes(model: CellModel, chunks: int) -> str:
+    """Sizes, and for each chunk where among an instance's values each cell parameter is."""
+    columns, defaults, first = [], [], 0
+    for parameter in model.parameters:
+        count = len(cell_parameter_names(parameter, chunks))
+        columns.append([first + (chunk if count > 1 else 0) for chunk in range(chunks)])
+        defaults += [repr(float(parameter.default))] * count
+        first += count
+    rows = [", ".join(str(column[chunk]) for column in columns) or "0" for chunk in range(chunks)]
+    return "\n".join([
+        f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
+        f"       INSTANCE_PARAMETERS = {first}, MODEL_PARAMETERS = {len(model_parameter_names(chunks))} }};",
+        "static const uint32_t parameter_at[][PARAMETERS + 1] = {" + ", ".join(f"{{{r}}}" for r in rows) + "};",
+        f"static const double parameter_default[] = {{{', '.join(defaults) or '0'}}};",
+        "",
+    ])  # fmt: skip
+
+
+def _equations(model: CellModel) -> str:
+    """The three functions of the mathematics; each takes what is known already and shares what it can."""
+    x = model.state.symbol
+    names = list(model.features)
+    known = {model.features[name]: sp.Symbol(f"features[{k}]", real=True) for k, name in enumerate(names)}
+    sums = {model.sums[name]: sp.Symbol(f"sums[{k}]", real=True) for k, name in enumerate(names)}
+    given = {p.symbol: sp.Symbol(f"parameters[{k}]", real=True) for k, p in enumerate(model.parameters)}
+    state = {x: sp.Symbol("x", real=True)}
+
+    def written(expression: sp.Expr) -> sp.Expr:
+        """In terms of the own features, which are there anyway, as far as it goes."""
+        return _multiple_angles(expression, x, known).subs(known).subs({**sums, **given, **state})
+
+    rate = model.self_term + model.coupling
+    slopes = [sp.diff(model.features[name], x) for name in names]
+    by_sum = [sp.diff(model.coupling, model.sums[name]) for name in names]
+    return "\n".join([
+        *_function(
+            "static inline void cell_features(double x, double *features)",
+            {f"features[{k}]": model.features[name].subs(state) for k, name in enumerate(names)},
+        ),
+        *_function(
+            "static inline void cell_slopes(double x, double *slopes)",
+            {f"slopes[{k}]": slope.subs(state) for k, slope in enumerate(slopes)},
+        ),
+        f"/* rate = {model.self_term} + {model.coupling} */",
+        *_function(
+            "static inline void cell_rate(double x, const double *features, const double *sums, "
+            "const double *parameters,\n                             double *rate, double *slope, double *by_sum)",
+            {
+                "*rate": written(rate),
+                "*slope": written(sp.diff(rate, x)),
+                **{f"by_sum[{k}]": written(derivative) for k, derivative in enumerate(by_sum)},
+            },
+        ),
+    ])  # fmt: skip
+
+
+def _multiple_angles(expression: sp.Expr, x: sp.Symbol, known: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """Sines and cosines of multiples of x by those of x, if a node computes both of them anyway."""
+    if sp.sin(x) not in known or sp.cos(x) not in known:
+        return expression
+    return expression.replace(
+        lambda e: isinstance(e, sp.sin | sp.cos) and (e.args[0] / x).is_Integer, sp.expand_trig
+    )
+
+
+def _function(head: str, results: Mapping[str, sp.Expr]) -> list[str]:
+    """A C function that assigns expressions, common subexpressions first."""
+    printer = _CPrinter()
+    numbered = sp.numbered_symbols("t", real=True)
+    shared, reduced = sp.cse(list(results.values()), symbols=numbered)
+    arguments = head[head.index("(") + 1 : head.rindex(")")].replace("const ", "").replace("*", "").split(",")
+    return [
+        head + " {",
+        "  " + ", ".join(f"(void){argument.split()[-1]}" for argument in arguments) + ";",
+        *(f"  const double {printer.doprint(symbol)} = {printer.doprint(value)};" for symbol, value in shared),
+        *(f"  {target} = {printer.doprint(value)};" for target, value in zip(results, reduced, strict=True)),
+        "}",
+        "",
+    ]
+
+
+def _nodes_and_entries(model: CellModel, largest: int) -> str:
+    """Terminals and matrix elements of the largest cell; a smaller one uses the first of them.
+
+    Only the own state carries charge; its element comes first, those of the neighbours are resistive.
+    """
+    own = str(model.state.symbol)
+    terminal = '  {{.name = "{}", .units = "V", .residual_units = "A", {}}},'
+    nothing = ".resistive_limit_offset = NO_OFFSET, .reactive_limit_offset = NO_OFFSET"
+    storage = f".resistive_offset = offsetof(Cell, current), .reactive_offset = offsetof(Cell, charge), {nothing}"
+    none = f".resistive_offset = NO_OFFSET, .reactive_offset = NO_OFFSET, {nothing}"
+    return "\n".join([
+        "static Node nodes[] = {",
+        terminal.format(own, storage),
+        *(terminal.format(f"n{k}", none) for k in range(1, largest + 1)),
+        "};",
+        "static JacobianEntry entries[] = {",
+        "  {{0, 0}, offsetof(Cell, reactive), ENTRY_RESISTIVE | ENTRY_REACTIVE | ENTRY_REACTIVE_CONSTANT},",
+        *(f"  {{{{0, {k}}}, NO_OFFSET, ENTRY_RESISTIVE}}," for k in range(1, largest + 1)),
+        "};",
+        "",
+    ])  # fmt: skip
+
+
+def _parameters(model: CellModel, neighbours: int, chunks: int) -> str:
+    """Parameter table of one number of neighbours: instance parameters first, then the model's."""
+    rate_unit = f"{model.state.unit} per model time unit"
+    of_instance: list[tuple[str, str, str]] = [("$mfactor", "", "cells in parallel")]
+    for parameter in model.parameters:
+        of_instance += [
+            (name, parameter.unit, parameter.meaning) for name in cell_parameter_names(parameter, chunks)
+        ]
+    of_instance += [
+        (weight_name(neighbour, chunk), rate_unit, f"weight of neighbour {neighbour} in chunk {chunk}")
+        for chunk in range(1, chunks + 1)
+        for neighbour in range(1, neighbours + 1)
+    ]
+    of_model = [
+        (name, {"g": "S", "c": "F"}.get(name, "s"), "shared by all cells")
+        for name in model_parameter_names(chunks)
+    ]
+    return "\n".join([
+        f"static Parameter parameters_{neighbours}[] = {{",
+        *_rows(of_instance, "PARAMETER_OF_INSTANCE"),
+        *_rows(of_model, "PARAMETER_OF_MODEL"),
+        "};",
+    ])  # fmt: skip
+
+
+def _rows(described: Sequence[tuple[str, str, str]], kind: str) -> list[str]:
+    return [
+        f"  {{(char *[]){{{_quoted(name)}}}, 0, {_quoted(meaning)}, {_quoted(unit)}, "
+        f"PARAMETER_REAL | {kind}, 0}},"
+        for name, unit, meaning in described
+    ]
+
+
+def _quoted(text: str) -> Any:
+    """A C string; the texts are ours, but a quote in one would still end it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
