@@ -6,9 +6,9 @@ what it stamps, how all cells are evaluated in one sweep) is written in C beside
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 import sympy as sp
 from sympy.printing.c import C99CodePrinter
@@ -32,9 +32,9 @@ def cell_parameter_names(parameter: Parameter, chunks: int) -> list[str]:
     return [f"{parameter.name}_{chunk}" for chunk in range(1, chunks + 1)]
 
 
-def weight_name(neighbour: int, chunk: int) -> str:
-    """Name of the weight of a neighbour (counted from 1, in the order of the terminals) in a chunk (from 1)."""
-    return f"k_{neighbour}_{chunk}"
+def weights_name(chunk: int) -> str:
+    """Name of the weights of a chunk (from 1): numbers in one text, in the order of the neighbours' terminals."""
+    return f"k_{chunk}"
 
 
 def model_parameter_names(chunks: int) -> list[str]:
@@ -81,7 +81,7 @@ def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> s
         _shared("osdi_cell.c"),
         _shared("osdi_sweep.c"),
         _nodes_and_entries(model, degrees[-1]),
-        *(_parameters(model, degree, chunks) for degree in degrees),
+        _parameters(model, chunks),
         *(f"CELL({degree}, {kind}, {_flag(kind)})" for degree, kind in kinds),
         "Descriptor OSDI_DESCRIPTORS[] = {",
         *(
@@ -207,40 +207,34 @@ def _nodes_and_entries(model: CellModel, largest: int) -> str:
     ])  # fmt: skip
 
 
-def _parameters(model: CellModel, neighbours: int, chunks: int) -> str:
-    """Parameter table of one number of neighbours: instance parameters first, then the model's."""
-    rate_unit = f"{model.state.unit} per model time unit"
-    of_instance: list[tuple[str, str, str]] = [("$mfactor", "", "cells in parallel")]
+def _parameters(model: CellModel, chunks: int) -> str:
+    """The parameter table: an instance's, then the model's. A text for each chunk's weights."""
+    rate = f"{model.state.unit} per model time unit"
+    rows = [("$mfactor", "", "cells in parallel", "PARAMETER_REAL | PARAMETER_OF_INSTANCE")]
     for parameter in model.parameters:
-        of_instance += [
-            (name, parameter.unit, parameter.meaning) for name in cell_parameter_names(parameter, chunks)
+        rows += [
+            (name, parameter.unit, parameter.meaning, "PARAMETER_REAL | PARAMETER_OF_INSTANCE")
+            for name in cell_parameter_names(parameter, chunks)
         ]
-    of_instance += [
-        (weight_name(neighbour, chunk), rate_unit, f"weight of neighbour {neighbour} in chunk {chunk}")
-        for chunk in range(1, chunks + 1)
-        for neighbour in range(1, neighbours + 1)
+    rows += [
+        (weights_name(k), rate, f"neighbours' weights in chunk {k}", "PARAMETER_TEXT | PARAMETER_OF_INSTANCE")
+        for k in range(1, chunks + 1)
     ]
-    of_model = [
-        (name, {"g": "S", "c": "F"}.get(name, "s"), "shared by all cells")
+    rows += [
+        (name, {"g": "S", "c": "F"}.get(name, "s"), "shared by all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
         for name in model_parameter_names(chunks)
     ]
     return "\n".join([
-        f"static Parameter parameters_{neighbours}[] = {{",
-        *_rows(of_instance, "PARAMETER_OF_INSTANCE"),
-        *_rows(of_model, "PARAMETER_OF_MODEL"),
+        "static Parameter parameters[] = {",
+        *(
+            f"  {{(char *[]){{{_quoted(name)}}}, 0, {_quoted(meaning)}, {_quoted(unit)}, {flags}, 0}},"
+            for name, unit, meaning, flags in rows
+        ),
         "};",
     ])  # fmt: skip
 
 
-def _rows(described: Sequence[tuple[str, str, str]], kind: str) -> list[str]:
-    return [
-        f"  {{(char *[]){{{_quoted(name)}}}, 0, {_quoted(meaning)}, {_quoted(unit)}, "
-        f"PARAMETER_REAL | {kind}, 0}},"
-        for name, unit, meaning in described
-    ]
-
-
-def _quoted(text: str) -> Any:
+def _quoted(text: str) -> str:
     """A C string; the texts are ours, but a quote in one would still end it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
     return f'"{escaped}"'

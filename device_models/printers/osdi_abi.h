@@ -12,8 +12,9 @@
 #include <string.h>
 
 #define NO_OFFSET UINT32_MAX
+#define LOG_ERROR 4
 
-enum { PARAMETER_REAL = 0, PARAMETER_OF_MODEL = 0, PARAMETER_OF_INSTANCE = 1 << 30 };
+enum { PARAMETER_REAL = 0, PARAMETER_TEXT = 2, PARAMETER_OF_MODEL = 0, PARAMETER_OF_INSTANCE = 1 << 30 };
 enum { ACCESS_SET = 1, ACCESS_INSTANCE = 4, RETURN_FATAL = 2 };
 enum { ENTRY_RESISTIVE_CONSTANT = 1, ENTRY_REACTIVE_CONSTANT = 2, ENTRY_RESISTIVE = 4, ENTRY_REACTIVE = 8 };
 /* of an evaluation's flags: transient analysis, and its first step, which has no past yet */
