@@ -46,6 +46,7 @@ class Deck:
         stop: seconds the transient must reach; None if the analysis is no transient.
         devices: primitives by kind (``DEVICE_KINDS``), or None not to count.
         unknowns: node voltages and branch currents, or None not to count.
+        libraries: compiled devices the netlist uses, from ``emulator.compiled``.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Deck:
     stop: float | None
     devices: Mapping[str, int] | None = None
     unknowns: int | None = None
+    libraries: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -276,6 +278,10 @@ def simulate(
 
 def _load(shared: Any, deck: Deck, log: _Log) -> tuple[Judgement | None, float]:
     """Reads the deck and counts its devices before anything is spent on a circuit that is not the one meant."""
+    for library in deck.libraries:
+        refused = _load_library(shared, library)
+        if refused is not None:  # reading the netlist without its devices would end the process
+            return refused, clock.perf_counter()
     try:
         shared.load_circuit(deck.text)
     except NameError as error:
@@ -284,6 +290,29 @@ def _load(shared: Any, deck: Deck, log: _Log) -> tuple[Judgement | None, float]:
     if judgement is None:
         judgement = judge_inventory(deck.devices, _inventory(shared), None, None)
     return judgement, clock.perf_counter()
+
+
+_libraries: set[Path] = set()
+
+
+def _load_library(shared: Any, library: Path) -> Judgement | None:
+    """Loads compiled devices, once a process: ngspice keeps them over many circuits."""
+    if library in _libraries:
+        return None
+    here = Path.cwd()
+    os.chdir(library.parent)  # the command takes no quotes, and the path may hold a blank
+    try:
+        said = shared.ask(f"osdi ./{library.name}")
+    finally:
+        os.chdir(here)
+    if not library.is_file() or any("rror" in line for line in said):
+        return Judgement(
+            Verdict.PARSE_ERROR,
+            f"ngspice does not load the compiled devices {library}: {' '.join(said) or 'no such file'}. Remove the "
+            "file to have it built again; ngspice takes such devices from version 44 on.",
+        )
+    _libraries.add(library)
+    return None
 
 
 def _run(shared: Any, log: _Log) -> None:

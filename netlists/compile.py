@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from device_models.printers import ngspice as printer
+from device_models.printers.osdi import Jacobian
 from netlists.circuit import Circuit, Instance, Inventory, Subcircuit, VoltageSteps
+from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
 
@@ -16,8 +19,27 @@ from netlists.scaling import Scaling
 SWITCH_DELAY = 1e-9
 
 
-def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
-    """The circuit of a core at the phase level with behavioural devices.
+Devices = Literal["behavioural", "compiled"]
+
+
+def compile_core(
+    core: AnalogCore, scaling: Scaling, devices: Devices = "behavioural", jacobian: Jacobian = "own"
+) -> Circuit:
+    """The circuit of a core at the phase level, with behavioural or compiled devices."""
+    boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
+    switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
+    clock = None
+    if core.chunks > 1:
+        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
+    if devices == "compiled":
+        return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian)
+    return _compile_behavioural(core, scaling, clock, switches)
+
+
+def _compile_behavioural(
+    core: AnalogCore, scaling: Scaling, clock: VoltageSteps | None, switches: list[float]
+) -> Circuit:
+    """A subcircuit a cell and one a coupler.
 
     Visible nodes are the core's ports, hidden ones are internal. Every weight goes in as a subcircuit
     parameter, one a chunk, so that the netlist can be read against the weights file.
@@ -40,18 +62,14 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
     ]
     visible = tuple(names[node] for node in core.visible.tolist())
     shown = set(visible)
-    boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     rows, columns = core.shape
-    clock = None
-    if chunks > 1:
-        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
         globals={
             "ais_tau": scaling.tau,
             "ais_c": scaling.capacitance,
             "ais_g": scaling.conductance,
-            **{f"ais_switch_{k}": boundaries[k] * (1 + SWITCH_DELAY) for k in range(1, chunks)},
+            **{f"ais_switch_{k}": switch for k, switch in enumerate(switches, 1)},
         },
         library=(
             printer.cell_subcircuit(model, chunks),
@@ -61,7 +79,7 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
         bench=(Instance("Xcore", visible, "ais_core", {}),),
         clock=clock,
         state_nodes=tuple(name if name in shown else f"xcore.{name}" for name in names),
-        stop=boundaries[-1],
+        stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
                 "behavioural": core.nodes + len(couplers),

@@ -33,7 +33,7 @@ def cell_parameter_names(parameter: Parameter, chunks: int) -> list[str]:
 
 
 def weights_name(chunk: int) -> str:
-    """Name of the weights of a chunk (from 1): numbers in one text, in the order of the neighbours' terminals."""
+    """Name of a chunk's weights (chunks count from 1): one text, numbers in the order of the terminals."""
     return f"k_{chunk}"
 
 
@@ -43,7 +43,7 @@ def model_parameter_names(chunks: int) -> list[str]:
 
 
 class _CPrinter(C99CodePrinter):  # type: ignore[misc]
-    """C with integer powers as products: ``pow`` costs twenty times as much. What C has no name for is refused."""
+    """C with integer powers as products, as ``pow`` is slow. What C has no name for is refused."""
 
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, exponent = expr.args
@@ -115,7 +115,7 @@ def _sizes(model: CellModel, chunks: int) -> str:
     return "\n".join([
         f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
         f"       INSTANCE_PARAMETERS = {first}, MODEL_PARAMETERS = {len(model_parameter_names(chunks))} }};",
-        "static const uint32_t parameter_at[][PARAMETERS + 1] = {" + ", ".join(f"{{{r}}}" for r in rows) + "};",
+        f"static const uint32_t parameter_at[][PARAMETERS + 1] = {{{', '.join(f'{{{r}}}' for r in rows)}}};",
         f"static const double parameter_default[] = {{{', '.join(defaults) or '0'}}};",
         "",
     ])  # fmt: skip
@@ -149,7 +149,7 @@ def _equations(model: CellModel) -> str:
         f"/* rate = {model.self_term} + {model.coupling} */",
         *_function(
             "static inline void cell_rate(double x, const double *features, const double *sums, "
-            "const double *parameters,\n                             double *rate, double *slope, double *by_sum)",
+            "const double *parameters,\n    double *rate, double *slope, double *by_sum)",
             {
                 "*rate": written(rate),
                 "*slope": written(sp.diff(rate, x)),
@@ -177,7 +177,7 @@ def _function(head: str, results: Mapping[str, sp.Expr]) -> list[str]:
     return [
         head + " {",
         "  " + ", ".join(f"(void){argument.split()[-1]}" for argument in arguments) + ";",
-        *(f"  const double {printer.doprint(symbol)} = {printer.doprint(value)};" for symbol, value in shared),
+        *(f"  const double {printer.doprint(name)} = {printer.doprint(value)};" for name, value in shared),
         *(f"  {target} = {printer.doprint(value)};" for target, value in zip(results, reduced, strict=True)),
         "}",
         "",
@@ -191,9 +191,12 @@ def _nodes_and_entries(model: CellModel, largest: int) -> str:
     """
     own = str(model.state.symbol)
     terminal = '  {{.name = "{}", .units = "V", .residual_units = "A", {}}},'
-    nothing = ".resistive_limit_offset = NO_OFFSET, .reactive_limit_offset = NO_OFFSET"
-    storage = f".resistive_offset = offsetof(Cell, current), .reactive_offset = offsetof(Cell, charge), {nothing}"
-    none = f".resistive_offset = NO_OFFSET, .reactive_offset = NO_OFFSET, {nothing}"
+    residuals = (
+        ".resistive_offset = {}, .reactive_offset = {}, "
+        ".resistive_limit_offset = NO_OFFSET, .reactive_limit_offset = NO_OFFSET"
+    )
+    storage = residuals.format("offsetof(Cell, current)", "offsetof(Cell, charge)")
+    none = residuals.format("NO_OFFSET", "NO_OFFSET")
     return "\n".join([
         "static Node nodes[] = {",
         terminal.format(own, storage),
@@ -210,18 +213,16 @@ def _nodes_and_entries(model: CellModel, largest: int) -> str:
 def _parameters(model: CellModel, chunks: int) -> str:
     """The parameter table: an instance's, then the model's. A text for each chunk's weights."""
     rate = f"{model.state.unit} per model time unit"
-    rows = [("$mfactor", "", "cells in parallel", "PARAMETER_REAL | PARAMETER_OF_INSTANCE")]
+    number, text = "PARAMETER_REAL | PARAMETER_OF_INSTANCE", "PARAMETER_TEXT | PARAMETER_OF_INSTANCE"
+    rows = [("$mfactor", "", "cells in parallel", number)]
     for parameter in model.parameters:
         rows += [
-            (name, parameter.unit, parameter.meaning, "PARAMETER_REAL | PARAMETER_OF_INSTANCE")
+            (name, parameter.unit, parameter.meaning, number)
             for name in cell_parameter_names(parameter, chunks)
         ]
+    rows += [(weights_name(k), rate, f"neighbours' weights in chunk {k}", text) for k in range(1, chunks + 1)]
     rows += [
-        (weights_name(k), rate, f"neighbours' weights in chunk {k}", "PARAMETER_TEXT | PARAMETER_OF_INSTANCE")
-        for k in range(1, chunks + 1)
-    ]
-    rows += [
-        (name, {"g": "S", "c": "F"}.get(name, "s"), "shared by all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
+        (name, {"g": "S", "c": "F"}.get(name, "s"), "of all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
         for name in model_parameter_names(chunks)
     ]
     return "\n".join([
