@@ -146,6 +146,19 @@ def _equations(model: CellModel) -> str:
             "static inline void cell_slopes(double x, double *slopes)",
             {f"slopes[{k}]": slope.subs(state) for k, slope in enumerate(slopes)},
         ),
+        "/* The features of many nodes, one after the other so that each can be computed on several at once. */",
+        "static void all_features(uint32_t count, const double *restrict x, double *restrict features) {",
+        *(
+            line
+            for k, name in enumerate(names)
+            for line in (
+                '  _Pragma("omp simd")',
+                f"  for (uint32_t n = 0; n < count; n++) features[(size_t)n * {len(names)} + {k}] = "
+                f"{_CPrinter().doprint(model.features[name].subs({x: sp.Symbol('x[n]', real=True)}))};",
+            )
+        ),
+        "}",
+        "",
         f"/* rate = {model.self_term} + {model.coupling} */",
         *_function(
             "static inline void cell_rate(double x, const double *features, const double *sums, "

@@ -8,7 +8,6 @@
 
 static uint64_t generations; /* in the whole process, counted by atomic operations */
 
-enum { AHEAD = 4 };         /* cells */
 enum { PAST = 4 };          /* accepted time points that the prediction uses: a cubic through four */
 #define LARGEST_WEIGHT 16.0 /* of one of them; larger where two are too close together to extrapolate from */
 
@@ -23,7 +22,6 @@ typedef struct {
   double times[PAST];
   /* a cell */
   uint32_t *own, *first;    /* its node; its first link */
-  const Cell **at;          /* where the instance was, as a hint for the cache; never looked into */
   double *g, *parameters[CHUNKS], *current, *slope, *by_sum;
   /* a link */
   uint32_t *from;           /* the neighbour's node */
@@ -46,7 +44,7 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
   if (s->cells + 1 >= s->cells_room) {
     uint32_t room = 2 * s->cells + 64;
     enough &= grow(&s->own, room, sizeof(uint32_t)) && grow(&s->first, room, sizeof(uint32_t)) &&
-              grow(&s->at, room, sizeof(Cell *)) && grow(&s->g, room, sizeof(double)) && grow(&s->current, room, sizeof(double)) &&
+              grow(&s->g, room, sizeof(double)) && grow(&s->current, room, sizeof(double)) &&
               grow(&s->slope, room, sizeof(double)) && grow(&s->by_sum, room, sizeof(double) * FEATURES);
     for (int k = 0; k < CHUNKS; k++)
       enough &= grow(&s->parameters[k], room, sizeof(double) * (PARAMETERS + 1));
@@ -90,7 +88,6 @@ static void enrol(Sweep *s, Cell *cell, const Model *model, const SimulatorInfo 
 
   cell->index = s->cells;
   cell->generation = s->generation;
-  s->at[s->cells] = cell;
   s->own[s->cells] = node[0];
   s->first[s->cells] = s->links;
   s->first[s->cells + 1] = s->links + d;
@@ -153,7 +150,7 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   if (predicted) predict(s, info->abstime);
   else memcpy(s->x, solution, sizeof(double) * s->nodes);
 
-  for (uint32_t n = 0; n < s->nodes; n++) cell_features(s->x[n], s->features + (size_t)n * FEATURES);
+  all_features(s->nodes, s->x, s->features);
   if (s->slopes_wanted)
     for (uint32_t n = 0; n < s->nodes; n++) cell_slopes(s->x[n], s->slopes + (size_t)n * FEATURES);
 
@@ -169,17 +166,6 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
     s->current[i] = -s->g[i] * rate;
     s->slope[i] = -s->g[i] * slope;
   }
-}
-
-/* ngspice walks a list of instances, each in a new place: say early where the next ones are. */
-static inline void fetch_ahead(const Sweep *s, uint32_t index) {
-  uint32_t ahead = index + AHEAD < s->cells ? index + AHEAD : 0;
-  const char *at = (const char *)s->at[ahead];
-  uint32_t d = s->first[ahead + 1] - s->first[ahead];
-  __builtin_prefetch(at - sizeof(void *) * 8 - sizeof(int) * (d + 1), 1);
-  __builtin_prefetch(at, 1);
-  __builtin_prefetch(at + 64, 1);
-  __builtin_prefetch(at + CELL_SIZE(d, false), 1);
 }
 
 /* Whether the cell has its results from a sweep of this very iteration.
@@ -201,7 +187,6 @@ static bool fetch_from_sweep(Cell *cell, const Model *model, const SimulatorInfo
     run_sweep(s, info);
   }
   uint32_t i = cell->index, own = s->own[i];
-  fetch_ahead(s, i);
   if (!s->closed || info->prev_solve[own] != s->seen[own]) return false;
   cell->x = s->x[own];
   cell->current = s->current[i];
