@@ -50,6 +50,7 @@ def compile_compiled(
             strict=True)
     )  # fmt: skip
     counts = Counter(degrees)
+    library = printer.osdi_library(model, counts, chunks)
     rows, columns = core.shape
     visible = tuple(names[node] for node in core.visible.tolist())
     return Circuit(
@@ -65,17 +66,17 @@ def compile_compiled(
         stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
-                **{printer.descriptor_name(model, degree, jacobian): n for degree, n in counts.items()},
+                **{library.device(degree, jacobian): n for degree, n in counts.items()},
                 "voltage": int(clock is not None),
             },
             unknowns=core.nodes + 2 * int(clock is not None),
         ),
         models=tuple(
             DeviceModel(
-                f"{model.family}_{degree}", printer.descriptor_name(model, degree, jacobian), shared
+                f"{model.family}_{degree}", library.device(degree, jacobian), shared
             )
             for degree in sorted(counts)
         ),
-        device_source=printer.osdi_source(model, counts, chunks),
+        device_source=library.source,
         flat=True,
     )  # fmt: skip

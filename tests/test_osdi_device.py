@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import sympy as sp
 
 from device_models.kuramoto import KURASHIL
 from device_models.model import CellModel, Parameter, State
-from device_models.printers.osdi import JACOBIANS, Jacobian, descriptor_name, osdi_source
+from device_models.printers.osdi import JACOBIANS, DeviceLibrary, Jacobian, osdi_library
 from emulator.compiled import BuildFailed, build
 
 X, A, GAIN = sp.symbols("x alpha gain", real=True)
@@ -43,12 +42,12 @@ class Info(ctypes.Structure):
 class Device:
     """One instance, set up as a simulator would: node k of the solver is terminal k − 1."""
 
-    def __init__(self, library: Path, model: CellModel, neighbours: int, jacobian: Jacobian) -> None:
-        self.lib = ctypes.CDLL(str(library))
+    def __init__(self, library: DeviceLibrary, neighbours: int, jacobian: Jacobian) -> None:
+        self.lib = ctypes.CDLL(str(build(library.source)))
         size = ctypes.c_uint32.in_dll(self.lib, "OSDI_DESCRIPTOR_SIZE").value
         count = ctypes.c_uint32.in_dll(self.lib, "OSDI_NUM_DESCRIPTORS").value
         table = ctypes.addressof(ctypes.c_char.in_dll(self.lib, "OSDI_DESCRIPTORS"))
-        wanted = descriptor_name(model, neighbours, jacobian).encode()
+        wanted = library.device(neighbours, jacobian).encode()
         for k in range(count):
             self.at = table + k * size
             if ctypes.string_at(ctypes.c_void_p.from_address(self.at).value or 0) == wanted:
@@ -131,28 +130,39 @@ def sympy_values(
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.family)
-def library(request: pytest.FixtureRequest) -> tuple[CellModel, Path]:
+def library(request: pytest.FixtureRequest) -> tuple[CellModel, DeviceLibrary]:
+    printed = osdi_library(request.param, [0, 3, 8], CHUNKS)
     try:
-        return request.param, build(osdi_source(request.param, [0, 3, 8], CHUNKS))
+        build(printed.source)
     except BuildFailed as error:
         pytest.skip(str(error))
+    return request.param, printed
 
 
 @pytest.mark.parametrize("jacobian", JACOBIANS)
 @pytest.mark.parametrize("neighbours", [0, 3, 8])
 def test_residuals_and_jacobian_are_sympys(
-    library: tuple[CellModel, Path], neighbours: int, jacobian: Jacobian
+    library: tuple[CellModel, DeviceLibrary], neighbours: int, jacobian: Jacobian
 ) -> None:
-    model, path = library
+    model, printed = library
     rng = np.random.default_rng(neighbours)
     weights = rng.normal(0, 0.5, (CHUNKS, neighbours))
-    by_chunk = {p.name: rng.normal(0, 0.5, CHUNKS if p.scope == "node-and-chunk" else 1) for p in model.parameters}
+    by_chunk = {
+        p.name: rng.normal(0, 0.5, CHUNKS if p.scope == "node-and-chunk" else 1) for p in model.parameters
+    }
     numbers = [float(value) for values in by_chunk.values() for value in values]
     texts = [":".join(map(repr, row.tolist())) for row in weights]
-    device = Device(path, model, neighbours, jacobian)
+    device = Device(printed, neighbours, jacobian)
     assert device.set_up(numbers, texts, [G, C, *SWITCHES]) == 0
     # a boundary's own time belongs to the chunk before it; times rise, so that the sweep predicts
-    for time, chunk in [(0.5e-6, 0), (0.8e-6, 0), (1.0e-6, 0), (1.0e-6 * (1 + 1e-12), 1), (2.5e-6, 2), (2.6e-6, 2)]:
+    for time, chunk in [
+        (0.5e-6, 0),
+        (0.8e-6, 0),
+        (1.0e-6, 0),
+        (1.0e-6 * (1 + 1e-12), 1),
+        (2.5e-6, 2),
+        (2.6e-6, 2),
+    ]:
         solution = np.concatenate(([0.0], rng.uniform(-3, 3, neighbours + 1)))
         device.evaluate(solution, time)  # the first of a step may be linearised elsewhere
         again = solution.copy()  # a simulator's second vector
@@ -170,9 +180,11 @@ def test_residuals_and_jacobian_are_sympys(
         assert abs(source - (jacobian_row @ again[1 : 1 + len(row)] + G * rate)) < 1e-11 * (scale + ALPHA * C)
 
 
-def test_first_linearisation_of_a_step_is_where_the_last_ones_point(library: tuple[CellModel, Path]) -> None:
-    model, path = library
-    device = Device(path, model, 3, "own")
+def test_first_linearisation_of_a_step_is_where_the_last_ones_point(
+    library: tuple[CellModel, DeviceLibrary],
+) -> None:
+    model, printed = library
+    device = Device(printed, 3, "own")
     numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
     device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, [G, C, *SWITCHES])
     slopes = np.array([0.0, 1.0, -2.0, 0.5, 0.25]) * 1e5
@@ -188,9 +200,9 @@ def test_first_linearisation_of_a_step_is_where_the_last_ones_point(library: tup
         assert charges[2 * step] == pytest.approx(C * slopes[1] * 1e-7 * (step + 1), rel=1e-9)
 
 
-def test_not_a_number_stays_one(library: tuple[CellModel, Path]) -> None:
-    model, path = library
-    device = Device(path, model, 3, "own")
+def test_not_a_number_stays_one(library: tuple[CellModel, DeviceLibrary]) -> None:
+    model, printed = library
+    device = Device(printed, 3, "own")
     numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
     device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, [G, C, *SWITCHES])
     for time in (1e-7, 2e-7, 3e-7):
@@ -200,11 +212,11 @@ def test_not_a_number_stays_one(library: tuple[CellModel, Path]) -> None:
 
 @pytest.mark.parametrize("text", ["0.1:0.2", "0.1:0.2:0.3:0.4", "0.1:zwei:0.3"])
 def test_weights_that_are_not_as_many_as_neighbours_are_refused(
-    library: tuple[CellModel, Path], text: str
+    library: tuple[CellModel, DeviceLibrary], text: str
 ) -> None:
-    model, path = library
+    model, printed = library
     numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
-    assert Device(path, model, 3, "own").set_up(numbers, [text] * CHUNKS, [G, C, *SWITCHES]) == 2
+    assert Device(printed, 3, "own").set_up(numbers, [text] * CHUNKS, [G, C, *SWITCHES]) == 2
 
 
 def test_what_c_has_no_name_for_is_refused() -> None:
@@ -213,4 +225,4 @@ def test_what_c_has_no_name_for_is_refused() -> None:
         features={"x": X}, sums={"x": SUM}, coupling=SUM, source="",
     )  # fmt: skip
     with pytest.raises(ValueError, match="besselj"):
-        osdi_source(strange, [1], 1)
+        osdi_library(strange, [1], 1)

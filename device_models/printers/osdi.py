@@ -6,7 +6,9 @@ what it stamps, how all cells are evaluated in one sweep) is written in C beside
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
@@ -20,9 +22,21 @@ JACOBIANS: tuple[Jacobian, ...] = ("own", "full")
 _LARGEST_PRODUCT = 16
 
 
-def descriptor_name(model: CellModel, neighbours: int, jacobian: Jacobian) -> str:
-    """Name of the device type: what a ``.model`` card calls it."""
-    return f"{model.family}_{jacobian}_{neighbours}"
+@dataclass(frozen=True)
+class DeviceLibrary:
+    """C source of a library of compiled cells.
+
+    ``tag`` is part of every device type's name, and a hash of all the rest: a simulator takes the first type
+    of a name that it loaded, whichever library a netlist meant.
+    """
+
+    family: str
+    source: str
+    tag: str
+
+    def device(self, neighbours: int, jacobian: Jacobian) -> str:
+        """Name of the device type: what a ``.model`` card calls it."""
+        return f"{self.family}_{jacobian}_{neighbours}_{self.tag}"
 
 
 def cell_parameter_names(parameter: Parameter, chunks: int) -> list[str]:
@@ -58,8 +72,8 @@ class _CPrinter(C99CodePrinter):  # type: ignore[misc]
     emptyPrinter = _print_not_supported
 
 
-def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> str:
-    """C source of a library with devices for each number of neighbours, with either kind of Jacobian.
+def osdi_library(model: CellModel, neighbours: Collection[int], chunks: int) -> DeviceLibrary:
+    """A library with devices for each number of neighbours, with either kind of Jacobian.
 
     Args:
         model: the cell.
@@ -73,8 +87,7 @@ def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> s
     if not degrees or degrees[0] < 0 or chunks < 1:
         raise ValueError(f"need at least one number of neighbours and one chunk, got {degrees} and {chunks}")
     kinds = [(degree, jacobian) for degree in degrees for jacobian in JACOBIANS]
-    return "\n".join([
-        f"/* {model.title}. Source: {model.source}. Printed by ais-emulator. */",
+    text = "\n".join([
         _shared("osdi_abi.h"),
         _sizes(model, chunks),
         _equations(model),
@@ -85,7 +98,7 @@ def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> s
         *(f"CELL({degree}, {kind}, {_flag(kind)})" for degree, kind in kinds),
         "Descriptor OSDI_DESCRIPTORS[] = {",
         *(
-            f'  DESCRIPTOR({degree}, {kind}, {_flag(kind)}, "{descriptor_name(model, degree, kind)}"),'
+            f'  DESCRIPTOR({degree}, {kind}, {_flag(kind)}, "{model.family}_{kind}_{degree}_" TAG),'
             for degree, kind in kinds
         ),
         "};",
@@ -93,6 +106,9 @@ def osdi_source(model: CellModel, neighbours: Collection[int], chunks: int) -> s
         "uint32_t OSDI_DESCRIPTOR_SIZE = sizeof(Descriptor);",
         "",
     ])  # fmt: skip
+    tag = hashlib.sha256(text.encode()).hexdigest()[:10]
+    head = f'/* {model.title}. Source: {model.source}. Printed by ais-emulator. */\n#define TAG "{tag}"\n'
+    return DeviceLibrary(model.family, head + text, tag)
 
 
 def _shared(name: str) -> str:
