@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
 
 
+@lru_cache(maxsize=1 << 18)
 def checked_name(name: str) -> str:
     """``name``, if it can stand in a netlist as it is; ValueError otherwise."""
     if not _NAME.match(name):
