@@ -177,8 +177,8 @@ def _instance() -> Any:
             return 0
 
         @staticmethod
-        def _send_data(*_: Any) -> int:
-            return 0  # PySpice would look at every vector at every time point, for nobody
+        def _send_init_data(*_: Any) -> int:
+            return 0  # PySpice would make an object of every vector, for nobody
 
         def read_circuit(self, text: str) -> None:
             """``load_circuit`` without an object a line: a twentieth of its time for a large netlist."""
@@ -292,7 +292,8 @@ def simulate(
     wall, cpu = clock.perf_counter(), _cpu_seconds()
     try:
         judgement, loaded = _load(shared, deck, log)
-        time, found = np.empty(0), {}
+        time: Array = np.empty(0)
+        found: dict[str, Array] = {}
         if judgement is None:
             _run(shared, log)
             time, found = _vectors(shared)
@@ -312,7 +313,7 @@ def simulate(
 
 
 def _load(shared: Any, deck: Deck, log: _Log) -> tuple[Judgement | None, float]:
-    """Reads the deck and counts its devices before anything is spent on a circuit that is not the one meant."""
+    """Reads the deck and counts its devices before anything is spent on one that is not meant."""
     for library in deck.libraries:
         refused = _load_library(shared, library)
         if refused is not None:  # reading the netlist without its devices would end the process

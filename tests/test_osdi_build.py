@@ -65,7 +65,7 @@ def test_several_processes_at_once() -> None:
 
 
 def test_what_the_compiler_says_is_in_the_error() -> None:
-    with pytest.raises(BuildFailed, match="(?s)exit code 1.*no_such_type"):
+    with pytest.raises(BuildFailed, match=r"(?s)exit code 1.*no_such_type"):
         build("no_such_type x;\n")
     assert list(cache_folder().iterdir()) == []
 
@@ -78,7 +78,7 @@ def test_a_compiler_that_only_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nowhere/cc")
-    with pytest.raises(BuildFailed, match="/nowhere/cc"):
+    with pytest.raises(BuildFailed, match=r"/nowhere/cc"):
         build(SOURCE)
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", "/nowhere")

@@ -162,7 +162,7 @@ def _equations(model: CellModel) -> str:
             "static inline void cell_slopes(double x, double *slopes)",
             {f"slopes[{k}]": slope.subs(state) for k, slope in enumerate(slopes)},
         ),
-        "/* The features of many nodes, one after the other so that each can be computed on several at once. */",
+        "/* Of many nodes, a feature after the other, so that each can be computed on several at once. */",
         "static void all_features(uint32_t count, const double *restrict x, double *restrict features) {",
         *(
             line

@@ -81,8 +81,8 @@ def _core(circuit: Circuit) -> str:
     if circuit.flat:
         return "\n".join([
             f"* Core: {core.title}",
-            "* An instance a node: its own state, the nodes it receives from, its model. rNNcNN is row and",
-            "* column on the grid; k_T lists the weights of chunk T in the order of those nodes. Visible nodes:",
+            "* An instance a node: its own state, the nodes it receives from, its model; rNNcNN is row and",
+            "* column on the grid. k_T lists the weights of chunk T in the order of those nodes. Visible:",
             *(f"*{line[1:]}" for line in _continued(["*", *core.ports])),
             *map(_instance, core.instances),
             "",
