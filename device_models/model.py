@@ -8,7 +8,7 @@ farads and seconds enter in ``netlists.scaling``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import sympy as sp
@@ -107,6 +107,18 @@ class CellModel:
             if parameter.name == name:
                 return parameter
         raise KeyError(f"{self.family} has no parameter {name!r}, only {[p.name for p in self.parameters]}")
+
+
+def with_values(model: CellModel, values: Mapping[str, float]) -> CellModel:
+    """The same cell with numbers in place of some of its parameters, by name."""
+    numbers = {p.symbol: sp.Float(values[p.name]) for p in model.parameters if p.name in values}
+    return replace(
+        model,
+        parameters=tuple(p for p in model.parameters if p.name not in values),
+        self_term=model.self_term.subs(numbers),
+        features={name: feature.subs(numbers) for name, feature in model.features.items()},
+        coupling=model.coupling.subs(numbers),
+    )
 
 
 OWN, OTHER = sp.symbols("x_own x_other", real=True)

@@ -7,14 +7,16 @@ Names are made by the compiler from numbers; the check here is what keeps anythi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from netlists.scaling import Scaling
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
 
 
+@lru_cache(maxsize=1 << 18)
 def checked_name(name: str) -> str:
     """``name``, if it can stand in a netlist as it is; ValueError otherwise."""
     if not _NAME.match(name):
@@ -26,11 +28,21 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A subcircuit put to use."""
+    """A subcircuit put to use, or a device of a model; ``lists`` are parameters of several numbers each."""
 
     name: str
     nodes: tuple[str, ...]
     subcircuit: str
+    parameters: Mapping[str, float]
+    lists: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceModel:
+    """A model card: instances name it, ``kind`` is the type of device in the library."""
+
+    name: str
+    kind: str
     parameters: Mapping[str, float]
 
 
@@ -50,6 +62,15 @@ class GlobalParameter:
     name: str
     value: float
     meaning: str
+
+
+def scaling_parameters(scaling: Scaling) -> tuple[GlobalParameter, ...]:
+    """What every cell library begins with."""
+    return (
+        GlobalParameter("ais_tau", scaling.tau, "seconds per model time unit"),
+        GlobalParameter("ais_c", scaling.capacitance, "state capacitor of a cell, farad"),
+        GlobalParameter("ais_g", scaling.conductance, "ais_c / ais_tau: ampere per unit of rate"),
+    )
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,9 @@ class Circuit:
         state_nodes: (N,) name of each node's voltage as seen from the test bench.
         stop: end of the transient, in seconds.
         inventory: the counts a simulator has to confirm.
+        models: model cards of compiled devices.
+        device_source: C source of the library that holds them; to be built and loaded before the netlist.
+        flat: the core's instances stand in the test bench itself, not in a subcircuit.
     """
 
     title: str
@@ -101,3 +125,6 @@ class Circuit:
     state_nodes: tuple[str, ...]
     stop: float
     inventory: Inventory
+    models: tuple[DeviceModel, ...] = ()
+    device_source: str | None = None
+    flat: bool = False

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from device_models.model import CouplingForm, coupling_form
 from device_models.printers import ngspice as printer
-from netlists.circuit import Circuit, GlobalParameter, Instance, Inventory, Subcircuit, VoltageSteps
+from device_models.printers.osdi import Jacobian
+from netlists.circuit import (
+    Circuit,
+    GlobalParameter,
+    Instance,
+    Inventory,
+    Subcircuit,
+    VoltageSteps,
+    scaling_parameters,
+)
+from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
 
@@ -17,8 +28,27 @@ from netlists.scaling import Scaling
 SWITCH_DELAY = 1e-9
 
 
-def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
-    """The circuit of a core at the phase level with behavioural devices.
+Devices = Literal["behavioural", "compiled"]
+
+
+def compile_core(
+    core: AnalogCore, scaling: Scaling, devices: Devices = "behavioural", jacobian: Jacobian = "own"
+) -> Circuit:
+    """The circuit of a core at the phase level, with behavioural or compiled devices."""
+    boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
+    switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
+    clock = None
+    if core.chunks > 1:
+        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
+    if devices == "compiled":
+        return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian)
+    return _compile_behavioural(core, scaling, clock, switches)
+
+
+def _compile_behavioural(
+    core: AnalogCore, scaling: Scaling, clock: VoltageSteps | None, switches: list[float]
+) -> Circuit:
+    """A subcircuit a cell and one a coupler.
 
     Visible nodes are the core's ports, hidden ones are internal. Every weight goes in as a subcircuit
     parameter, one a chunk, so that the netlist can be read against the weights file.
@@ -48,14 +78,10 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
     ]
     visible = tuple(names[node] for node in core.visible.tolist())
     shown = set(visible)
-    boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     rows, columns = core.shape
-    clock = None
-    if chunks > 1:
-        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
-        globals=_globals(core, scaling, boundaries),
+        globals=_globals(core, scaling, switches),
         scaling=scaling,
         library=(
             printer.cell_subcircuit(model, chunks),
@@ -65,7 +91,7 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
         bench=(Instance("Xcore", visible, "ais_core", {}),),
         clock=clock,
         state_nodes=tuple(name if name in shown else f"xcore.{name}" for name in names),
-        stop=boundaries[-1],
+        stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
                 "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
@@ -79,12 +105,10 @@ def compile_core(core: AnalogCore, scaling: Scaling) -> Circuit:
     )
 
 
-def _globals(core: AnalogCore, scaling: Scaling, boundaries: list[float]) -> tuple[GlobalParameter, ...]:
+def _globals(core: AnalogCore, scaling: Scaling, switches: list[float]) -> tuple[GlobalParameter, ...]:
     model = core.family
     return (
-        GlobalParameter("ais_tau", scaling.tau, "seconds per model time unit"),
-        GlobalParameter("ais_c", scaling.capacitance, "state capacitor of a cell, farad"),
-        GlobalParameter("ais_g", scaling.conductance, "ais_c / ais_tau: ampere per unit of rate"),
+        *scaling_parameters(scaling),
         *(
             GlobalParameter(
                 printer.common_parameter(model, p.name),
@@ -95,8 +119,8 @@ def _globals(core: AnalogCore, scaling: Scaling, boundaries: list[float]) -> tup
             if p.scope == "core"
         ),
         *(
-            GlobalParameter(f"ais_switch_{k}", boundaries[k] * (1 + SWITCH_DELAY), f"chunk {k} ends, seconds")
-            for k in range(1, core.chunks)
+            GlobalParameter(f"ais_switch_{k}", switch, f"chunk {k} ends, seconds")
+            for k, switch in enumerate(switches, 1)
         ),
     )
 

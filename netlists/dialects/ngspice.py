@@ -74,11 +74,23 @@ def _library(circuit: Circuit) -> str:
             f"* {parameter.meaning}",
             f".param {checked_name(parameter.name)} = {number(parameter.value)}",
         ]
+    for model in circuit.models:
+        values = [f"{checked_name(name)}={number(value)}" for name, value in model.parameters.items()]
+        lines.append(" ".join([".model", checked_name(model.name), checked_name(model.kind), *values]))
     return "\n".join([*lines, "", *(f"{text}\n" for text in circuit.library)])
 
 
 def _core(circuit: Circuit) -> str:
     core = circuit.core
+    if circuit.flat:
+        return "\n".join([
+            f"* Core: {core.title}",
+            "* An instance a node: its own state, the nodes it receives from, its model; rNNcNN is row and",
+            "* column on the grid. k_T lists the weights of chunk T in the order of those nodes. Visible:",
+            *(f"*{line[1:]}" for line in _continued(["*", *core.ports])),
+            *map(_instance, core.instances),
+            "",
+        ])  # fmt: skip
     lines = [
         f"* Core: {core.title}",
         "* Ports are the visible nodes in the image's row-major order; rNNcNN is row and column on the grid",
@@ -119,7 +131,10 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
         f"chgtol={number(options.chgtol(circuit.scaling.capacitance))}"
     )
     lines.append(f".options method={options.method} {tolerances}{' klu' if options.klu else ''}")
-    lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
+    if not circuit.flat:
+        # a flat circuit's nodes are its states, and all nodes are saved unless told otherwise: ngspice
+        # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core
+        lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
     return "\n".join([*lines, ".end", ""])
 
@@ -131,7 +146,16 @@ def _instance(instance: Instance) -> str:
         checked_name(instance.subcircuit),
     ]
     words += [f"{checked_name(name)}={number(value)}" for name, value in instance.parameters.items()]
+    words += [f"{checked_name(name)}={_list(values)}" for name, values in instance.lists.items()]
     return "\n".join(_continued(words)) if len(words) > _LONG else " ".join(words)
+
+
+def _list(values: Sequence[float]) -> str:
+    """Numbers of one parameter as one word: ngspice drops quotes and ends a value at a blank or comma."""
+    text = ":".join(map(repr, values))
+    if "n" in text:  # nan and inf; no finite number has the letter
+        raise ValueError(f"cannot print {text} in a netlist: not finite numbers")
+    return text
 
 
 def _steps(source: VoltageSteps) -> list[str]:
