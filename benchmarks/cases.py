@@ -1,0 +1,222 @@
+"""The benchmarks. Each round runs its sides in turn on this machine; ratios of a round are what counts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time as clock
+from pathlib import Path
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from benchmarks.harness import Benchmark, Measure
+from benchmarks.naive import naive_deck
+from emulator import reference
+from emulator.crosscheck import difference
+from emulator.devices import Choice, choose, make_deck
+from emulator.doctor import find_capabilities
+from emulator.ngspice import Deck, Simulation
+from emulator.simulator import Simulator
+from netlists.compile import compile_core
+from netlists.core import AnalogCore, Array
+from netlists.dialects.ngspice import SolverOptions, write_deck
+from netlists.scaling import Scaling
+from netlists.synthetic import window_core
+
+SCALING = Scaling(tau=1e-6)
+DIGITS = Path(__file__).parents[1] / "examples" / "digits16-kurashil.h5"
+# rms coupling of the 56 x 56 core; see benchmarks/README.md for what other strengths give
+STRENGTH = 0.2
+
+
+def options(rows: int = 200, reltol: float = 1e-4) -> SolverOptions:
+    """Solver options with KLU where there is one."""
+    return SolverOptions(reltol=reltol, rows=rows, klu=find_capabilities().klu)
+
+
+def chosen(core: AnalogCore, rows: int = 200) -> Choice:
+    """What ``auto`` takes for a core on this machine."""
+    return choose(core, SCALING, rows, find_capabilities())
+
+
+def timed_run(simulator: Simulator, deck: Deck) -> Simulation:
+    """A run that has to complete."""
+    result = simulator.simulate(deck)
+    if not result.judgement.completed:
+        raise RuntimeError(f"{result.judgement.verdict}: {result.judgement.reason}")
+    return result
+
+
+def rk45(core: AnalogCore, start: Array, rtol: float = 1e-6) -> tuple[float, Array]:
+    """Processor seconds and final state of scipy's RK45 on the reference's rate, chunk by chunk."""
+    began, state = clock.process_time(), start
+    for chunk in range(core.chunks):
+        rate = reference.RATES[core.family_name](core, chunk)
+        span = (core.boundaries[chunk], core.boundaries[chunk + 1])
+        rows = np.linspace(*span, 200 // core.chunks + 1)
+        state = solve_ivp(
+            lambda _, y, rate=rate: rate(y[:, None])[:, 0], span, state, rtol=rtol, atol=1e-9, t_eval=rows
+        ).y[:, -1]
+    return clock.process_time() - began, state
+
+
+def core56(rounds: int) -> list[Measure]:
+    """One sample of the 56 × 56 × 24 KuraSHIL core against scipy on the same work."""
+    measures = []
+    for chunks in (1, 4):
+        core = window_core(56, 56, chunks=chunks, strength=STRENGTH)
+        start = core.initial_states(0, 0)
+        choice, settings = chosen(core), options()
+        deck = make_deck(choice, settings, start)
+        exact = reference.trajectory(core, start, np.array([core.duration]), rtol=1e-9)[-1]
+        ratios, seconds, peaks, result = [], [], [], None
+        with Simulator() as simulator:
+            simulator.call(_resident)
+            for turn in range(rounds + 1):
+                idle = simulator.call(_resident)
+                result = timed_run(simulator, deck)
+                theirs, _ = rk45(core, start)
+                if turn > 0:  # the first is the warm-up
+                    ratios.append(result.statistics.cpu_s / theirs)
+                    seconds.append(result.statistics.cpu_s)
+                else:
+                    peaks.append((simulator.call(_peak) - idle) / 1e6)
+        assert result is not None
+        error = difference(result.values[-1], exact, core.family.state.periodic)
+        counts = f"{result.statistics.steps} steps, {result.statistics.iterations} iterations, reltol 1e-4, 200 rows"
+        name, form = f"{chunks} chunk(s)", f"{choice.devices}, {choice.jacobian} Jacobian; {counts}"
+        must, aim = (6, 2) if chunks == 1 else (None, None)
+        measures += [
+            Measure("core56", f"ngspice / scipy RK45 rtol 1e-6, {name}", "ratio", tuple(ratios),
+                    must=must, aim=aim, notes=form),
+            Measure("core56", f"ngspice CPU of a sample, {name}", "s", tuple(seconds), notes=form),
+            Measure("core56", f"final phases against DOP853 at 1e-9, {name}", "rad rms",
+                    (float(np.sqrt(np.mean(error**2))),), must=1.5e-3, notes=counts),
+            Measure("core56", f"worker's peak memory above idle, {name}", "MB", tuple(peaks), must=100, aim=50),
+        ]  # fmt: skip
+    return measures
+
+
+def naive56(rounds: int) -> list[Measure]:
+    """The netlist of a newcomer (PySpice, a B source an edge, KLU) against ours; minutes a round, so one round."""
+    core = window_core(56, 56, strength=STRENGTH)
+    start, settings = core.initial_states(0, 0), options()
+    began = clock.process_time()
+    naive = naive_deck(core, SCALING, settings, start)
+    building = clock.process_time() - began
+    ours = make_deck(chosen(core), settings, start)
+    with Simulator() as simulator:
+        timed_run(simulator, ours)
+        theirs = timed_run(simulator, naive)
+        mine = [timed_run(simulator, ours).statistics.cpu_s for _ in range(rounds)]
+    counts = f"{theirs.statistics.steps} steps, {theirs.statistics.iterations} iterations"
+    ratios = tuple(theirs.statistics.cpu_s / seconds for seconds in mine)
+    return [
+        Measure("naive56", "naive PySpice netlist / ours", "ratio", ratios, better="higher", must=40, aim=100,
+                notes=f"naive: {counts}, one run"),
+        Measure("naive56", "ngspice CPU of the naive netlist", "s", (theirs.statistics.cpu_s,), notes=counts),
+        Measure("naive56", "building it with PySpice objects", "s", (building,)),
+    ]  # fmt: skip
+
+
+def scale(rounds: int) -> list[Measure]:
+    """CPU per node and step at 224 × 224 against 56 × 56."""
+    decks = {}
+    for side in (56, 224):
+        core = window_core(side, side, strength=STRENGTH, duration=2.0)
+        decks[side] = make_deck(chosen(core, rows=40), options(rows=40), core.initial_states(0, 0))
+    ratios = []
+    with Simulator() as simulator:
+        for turn in range(rounds + 1):
+            cost = {}
+            for side, deck in decks.items():
+                used = timed_run(simulator, deck).statistics
+                cost[side] = (used.cpu_s - used.load_s) / side**2 / max(1, used.steps)
+            if turn > 0:
+                ratios.append(cost[224] / cost[56])
+    return [
+        Measure("scale", "CPU per node and step, 224 x 224 / 56 x 56", "ratio", tuple(ratios), must=1.5, aim=1.1,
+                notes="T = 2, 40 rows, reading the netlist not counted")
+    ]  # fmt: skip
+
+
+def compile56(rounds: int) -> list[Measure]:
+    """Weights in memory to netlist text, 56 × 56 with 4 chunks."""
+    core = window_core(56, 56, chunks=4, strength=STRENGTH)
+    start, settings = core.initial_states(0, 0), options()
+    measures = []
+    for devices in ("compiled", "behavioural"):
+        seconds = []
+        for _ in range(rounds + 1):
+            fresh = window_core(56, 56, chunks=4, strength=STRENGTH)
+            began = clock.process_time()
+            write_deck(compile_core(fresh, SCALING, devices), settings, start)
+            seconds.append(clock.process_time() - began)
+        measures.append(
+            Measure("compile56", f"weights to netlist text, {devices}", "s CPU", tuple(seconds[1:]),
+                    must=0.5, aim=0.1)
+        )  # fmt: skip
+    return measures
+
+
+def batch(rounds: int) -> list[Measure]:
+    """Samples per second with two jobs against one."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            seconds = {jobs: _whole_run(Path(folder) / f"{turn}-{jobs}", 32, jobs) for jobs in (1, 2)}
+            if turn > 0:
+                ratios.append(seconds[1] / seconds[2])
+    return [Measure("batch", "samples per second, 2 jobs / 1 job", "ratio", tuple(ratios), better="higher",
+                    must=1.8, notes="32 samples of digits16, the whole command")]  # fmt: skip
+
+
+def digits16(rounds: int) -> list[Measure]:
+    """64 samples of the trained digits, the whole command with cross-check and report."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = [_whole_run(Path(folder) / str(turn), 64, 2) for turn in range(rounds + 1)]
+    return [Measure("digits16", "64 samples, whole command, 2 jobs", "s wall", tuple(seconds[1:]), must=30)]
+
+
+def _whole_run(out: Path, samples: int, jobs: int) -> float:
+    began = clock.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", "from emulator.cli import app; app()", "run", str(DIGITS), "--samples", str(samples),
+         "--jobs", str(jobs), "--out", str(out)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return clock.perf_counter() - began
+
+
+def _resident() -> int:
+    """Bytes this process holds now, its peak forgotten."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def _peak() -> int:
+    return _status("VmHWM")
+
+
+def _status(key: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark("core56", "a sample of the 56 x 56 x 24 KuraSHIL core: ngspice against scipy", core56),
+        Benchmark(
+            "naive56", "the same as a newcomer's PySpice netlist: a B source an edge", naive56, slow=True
+        ),
+        Benchmark("scale", "cost per node and step from 3,136 to 50,176 nodes", scale),
+        Benchmark("compile56", "weights to netlist text", compile56),
+        Benchmark("batch", "two jobs against one", batch),
+        Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
+    )
+}

@@ -1,0 +1,106 @@
+"""Which form the devices take: behavioural or compiled, with which Jacobian, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from device_models.printers.osdi import Jacobian
+from emulator.compiled import BuildFailed, build
+from emulator.ngspice import HOW_TO_GET_46, Capabilities, Deck
+from netlists.circuit import Circuit
+from netlists.compile import Devices, compile_core
+from netlists.core import AnalogCore, Array
+from netlists.dialects.ngspice import SolverOptions, write_deck
+from netlists.scaling import Scaling
+from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
+
+DevicesAsked = Literal["auto", "behavioural", "compiled"]
+JacobianAsked = Literal["auto", "own", "full"]
+OLDEST_WITH_OSDI_04 = 44
+
+
+class DevicesError(ValueError):
+    """The devices asked for can't be had; the message says why and what would help."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The devices of a run.
+
+    Attributes:
+        devices: the form taken.
+        jacobian: of compiled devices.
+        circuit: compiled with them.
+        libraries: shared libraries to load before the netlist.
+        remarks: what a user should be told of how the choice fell; empty if all went as wished.
+    """
+
+    devices: Devices
+    jacobian: Jacobian
+    circuit: Circuit
+    libraries: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def choose(
+    core: AnalogCore, scaling: Scaling, rows: int, ability: Capabilities,
+    devices: DevicesAsked = "auto", jacobian: JacobianAsked = "auto",
+) -> Choice:  # fmt: skip
+    """Compiles a core with the devices asked for; ``auto`` takes compiled ones where it can.
+
+    Raises:
+        DevicesError: compiled devices, or an own-state Jacobian, were asked for and can't be had.
+    """
+    if devices == "behavioural":
+        return Choice("behavioural", "full", compile_core(core, scaling))
+    if not takes_compiled(ability):
+        why = f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
+        if devices == "compiled":
+            raise DevicesError(f"{why}. {HOW_TO_GET_46}")
+        return Choice("behavioural", "full", compile_core(core, scaling))
+    kind, remarks = _jacobian(core, rows, jacobian)
+    circuit = compile_core(core, scaling, "compiled", kind)
+    try:
+        library = build(circuit.device_source or "")
+    except (BuildFailed, OSError) as error:
+        if devices == "compiled":
+            raise DevicesError(f"the compiled devices can't be built: {error}") from error
+        remarks = (f"behavioural devices instead of compiled ones, which can't be built: {error}",)
+        return Choice("behavioural", "full", compile_core(core, scaling), remarks=remarks)
+    return Choice("compiled", kind, circuit, (library,), remarks)
+
+
+def takes_compiled(ability: Capabilities) -> bool:
+    """Whether this ngspice loads our compiled devices."""
+    return ability.osdi and ability.version >= OLDEST_WITH_OSDI_04
+
+
+def _jacobian(core: AnalogCore, rows: int, asked: JacobianAsked) -> tuple[Jacobian, tuple[str, ...]]:
+    if asked == "full":
+        return "full", ()
+    ratio = relaxation_ratio(core, rows)
+    if ratio <= LARGEST_RATIO:
+        return "own", ()
+    said = (
+        f"the couplings are too strong for the own-state Jacobian at this step: its iterations shrink the error by "
+        f"{ratio:.2g} at worst, and {LARGEST_RATIO:g} is the most allowed"
+    )
+    needed = int(rows * ratio / LARGEST_RATIO) + 1
+    if asked == "own":
+        raise DevicesError(f"{said}. Take --jacobian full, or --rows {needed} for shorter steps.")
+    return "full", (f"{said}; using the full Jacobian (--rows {needed} would allow the faster one)",)
+
+
+def make_deck(choice: Choice, options: SolverOptions, initial: Array) -> Deck:
+    """The deck that runs a circuit from an initial state, with everything that can be checked asked for."""
+    circuit = choice.circuit
+    return Deck(
+        text=write_deck(circuit, options, initial),
+        vectors=circuit.state_nodes,
+        stop=circuit.stop,
+        devices=circuit.inventory.devices,
+        unknowns=circuit.inventory.unknowns,
+        libraries=choice.libraries,
+    )

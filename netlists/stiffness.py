@@ -1,0 +1,67 @@
+"""Whether a core's couplings are weak enough for the own-state Jacobian.
+
+A compiled cell normally gives the solver the derivative by its own state alone, so that the matrix stays diagonal
+and the couplings are relaxed by the Newton iterations. In a trapezoidal step of h the error then shrinks, from
+iteration to iteration, by at most
+
+    ρ = (h / 2) · max_i Σ_j |∂rate_i / ∂x_j|
+
+(the storage's 2/h stands on the diagonal; a self term that pulls back only helps). ngspice stops when an iteration
+changes little, which leaves an error of up to ρ / (1 − ρ) times that change: beyond a half it would be larger than
+the tolerance says, and the exact Jacobian is taken instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+from device_models.model import OTHER, OWN, CellModel, pair_rate, with_values
+from netlists.core import AnalogCore, Array
+
+LARGEST_RATIO = 0.5
+_GRID = 33
+
+
+def relaxation_ratio(core: AnalogCore, rows: int) -> float:
+    """The bound ρ on the error's decay for steps of at most the run over ``rows``; below 1 it converges."""
+    step = core.duration / rows
+    strength = np.zeros(core.nodes)
+    for chunk in range(core.chunks):
+        here = np.bincount(core.edges[:, 0], np.abs(core.coupling[chunk]), minlength=core.nodes)
+        strength = np.maximum(strength, here)
+    return 0.5 * step * float(strength.max(initial=0.0)) * _steepest(core)
+
+
+def _steepest(core: AnalogCore) -> float:
+    """Largest |∂rate_i/∂x_j| of a coupling of weight one, over the states where the run starts (a turn for phases)."""
+    common = {p.name: float(core.parameters[p.name]) for p in core.family.parameters if p.scope == "core"}
+    model = with_values(core.family, common)
+    low, high = core.initial.low, core.initial.high
+    if model.state.periodic is not None:
+        low, high = 0.0, model.state.periodic
+    states = np.linspace(low, high, _GRID)
+    rate = pair_rate(model)
+    if rate is not None:
+        own, other = np.meshgrid(states, states)
+        return _largest(sp.diff(rate, OTHER), {OWN: own, OTHER: other})
+    return _steepest_sum(model, states)
+
+
+def _steepest_sum(model: CellModel, states: Array) -> float:
+    """The same where the cell makes something of the sums: the steepest response times the steepest feature."""
+    x = model.state.symbol
+    total = 0.0
+    for name, feature in model.features.items():
+        response = sp.diff(model.coupling, model.sums[name])
+        free = sorted(response.free_symbols, key=str)
+        grids = np.meshgrid(*(np.linspace(-3.0, 3.0, _GRID) for _ in free)) if free else []
+        total += _largest(response, dict(zip(free, grids, strict=True))) * _largest(
+            sp.diff(feature, x), {x: states}
+        )
+    return total
+
+
+def _largest(expression: sp.Expr, values: dict[sp.Symbol, Array]) -> float:
+    found = sp.lambdify(list(values), expression, "numpy")(*values.values())
+    return float(np.max(np.abs(found)))
