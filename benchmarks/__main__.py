@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -66,15 +67,15 @@ def run(
 
 
 def _table(measures: list[Measure]) -> Table:
-    table = Table()
-    for heading in ("benchmark", "measure", "median", "spread", "unit", "must", "aim", "reached", "notes"):
-        table.add_column(heading)
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("benchmark", "measure", "median", "spread", "unit", "must", "aim", "reached"):
+        table.add_column(heading, no_wrap=heading != "measure")
     for m in measures:
         sign = "≤ " if m.better == "lower" else "≥ "
         table.add_row(
             m.benchmark, m.name, f"{m.median:.4g}", f"± {m.spread:.2g}", m.unit,
             "" if m.must is None else f"{sign}{m.must:g}", "" if m.aim is None else f"{sign}{m.aim:g}",
-            m.reached, m.notes,
+            m.reached,
         )  # fmt: skip
     return table
 

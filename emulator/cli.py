@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import numpy as np
 import typer
@@ -21,8 +21,10 @@ from rich.text import Text
 
 from device_models.adc import AdcSettings
 from device_models.families import family
+from device_models.printers import verilog_a
 from device_models.readout import full_scale
 from emulator import doctor as doctor_module
+from emulator.devices import Choice, DevicesError
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.ngspice import Capabilities, NgspiceUnavailable
@@ -30,7 +32,7 @@ from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings
 from emulator.verdict import Verdict
-from netlists.compile import compile_core, summarise
+from netlists.compile import Devices, compile_core, summarise
 from netlists.dialects.ngspice import SolverOptions, write_netlist
 from netlists.files import write_text_whole
 from netlists.printable import printable
@@ -77,7 +79,7 @@ def _unusable_input() -> Iterator[None]:
     except WeightsError as error:
         shown = printable(str(error.path))
         _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
-    except (FolderError, NgspiceUnavailable, InspectError) as error:
+    except (FolderError, NgspiceUnavailable, DevicesError, InspectError) as error:
         _stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
@@ -107,6 +109,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+Dialect = Literal["ngspice", "verilog-a"]
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
 ]
@@ -132,7 +135,12 @@ def run(
     )] = None,
     level: Annotated[str, typer.Option(help="Level of fidelity: phase.")] = "phase",
     devices: Annotated[str, typer.Option(
-        help="Form of the devices: behavioural (B sources); auto takes the best there is, today behavioural."
+        help="Form of the devices: behavioural (B sources, any ngspice), compiled (OSDI: ngspice 44 and a C "
+        "compiler), or auto, which takes compiled where it can."
+    )] = "auto",
+    jacobian: Annotated[str, typer.Option(
+        help="What compiled devices tell the solver: own (derivatives by the own state alone: a diagonal matrix), "
+        "full (all of them, for strong couplings), or auto, which takes own where it converges well."
     )] = "auto",
     tau: Tau = 1e-6,
     reltol: Reltol = DEFAULT_RELTOL,
@@ -166,7 +174,7 @@ def run(
         checked = read_weights(weights)
         low, high = full_scale(checked.core.readout)
         settings = RunSettings.model_validate({
-            "samples": samples, "seed": seed, "level": level, "devices": devices,
+            "samples": samples, "seed": seed, "level": level, "devices": devices, "jacobian": jacobian,
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
             "adc": AdcSettings(bits=adc_bits, low=low, high=high),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
@@ -204,12 +212,14 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
+    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
         """Says by which simulator, warns of what it lacks, and opens the bar for all."""
-        for warning in doctor_module.warnings(ability):
+        for warning in (*doctor_module.warnings(ability), *choice.remarks):
             errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
         kept = f", {samples - todo} already finished" if todo < samples else ""
-        errors.print(f"{todo} samples to simulate with ngspice {ability.version}, behavioural devices{kept}")
+        errors.print(
+            f"{todo} samples to simulate with ngspice {ability.version}, {choice.devices} devices{kept}"
+        )
         self._all = self._progress.add_task("all samples", total=todo, note="")
 
     def progress(self, sample: int, fraction: float) -> None:
@@ -313,14 +323,26 @@ def compile_command(
     tau: Tau = 1e-6,
     reltol: Reltol = DEFAULT_RELTOL,
     rows: Annotated[int, typer.Option(min=1, help="The step is at most the run's length over this.")] = 200,
+    devices: Annotated[Devices, typer.Option(
+        help="Form of the devices: behavioural, or compiled (with their C source; the test bench says how to build)."
+    )] = "behavioural",
+    dialect: Annotated[Dialect, typer.Option(
+        help="ngspice, or verilog-a: the cells as Verilog-A modules, for any simulator that compiles them."
+    )] = "ngspice",
 ) -> None:  # fmt: skip
-    """Write the netlist: cell library, core subcircuit and a test bench that runs as it is."""
+    """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
+
+    With --dialect verilog-a: one module for each number of neighbours that the core needs, in cells.va.
+    """
     with _unusable_input():
         core = read_weights(weights).core
         scaling = Scaling.model_validate({"tau": tau})
         options = SolverOptions(reltol=reltol, rows=rows)
-        circuit = compile_core(core, scaling)
-        files = write_netlist(circuit, options, core.initial_states(seed, sample)).by_name()
+        circuit = compile_core(core, scaling, devices)
+        if dialect == "verilog-a":
+            files = {"cells.va": verilog_a.library(core.family, core.degree.tolist(), core.chunks)}
+        else:
+            files = dict(write_netlist(circuit, options, core.initial_states(seed, sample)).by_name())
         try:
             for name, text in files.items():
                 write_text_whole(out / name, text)

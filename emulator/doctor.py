@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from emulator.compiled import BuildFailed, compiler
+from emulator.devices import takes_compiled
 from emulator.ngspice import HOW_TO_GET_46, LIBRARY_VARIABLE, Capabilities, NgspiceUnavailable, capabilities
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 
@@ -52,14 +54,13 @@ def examine() -> list[Finding]:
         if program
         else Finding("ngspice program", "lost", "none", "only needed to run written netlists by hand")
     ]
+    ability = None
     try:
         ability = find_capabilities()
+        findings += _of_library(ability)
     except NgspiceUnavailable as error:
         findings.append(Finding("ngspice library", "broken", "none", str(error)))
-    else:
-        findings += _of_library(ability)
-    findings.append(_compiler())
-    return findings
+    return findings + _devices(ability)
 
 
 def warnings(ability: Capabilities) -> list[str]:
@@ -90,13 +91,23 @@ def _of_library(ability: Capabilities) -> list[Finding]:
     ]
 
 
-def _compiler() -> Finding:
-    """The C compiler that compiled devices will be built with: CC, cc, gcc or clang."""
-    for name in filter(None, [os.environ.get("CC"), "cc", "gcc", "clang"]):
-        path = shutil.which(name.split()[0])
-        if path:
-            answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-            return Finding("C compiler", "ok", (answer.stdout.splitlines() or [path])[0], "")
-    return Finding(
-        "C compiler", "lost", "none", "not used yet: compiled devices will need one (install gcc or clang)"
-    )
+def _devices(ability: Capabilities | None) -> list[Finding]:
+    """The C compiler, and which devices ``auto`` takes."""
+    try:
+        command = compiler()
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+        found = [Finding("C compiler", "ok", (answer.stdout.splitlines() or command)[0], "")]
+    except (BuildFailed, OSError) as error:
+        found = [
+            Finding("C compiler", "lost", "none", f"no compiled devices, behavioural ones only. {error}")
+        ]
+    if ability is not None:
+        compiled = takes_compiled(ability) and found[0].state == "ok"
+        found.append(
+            Finding("devices taken by auto", "ok", "compiled", "")
+            if compiled
+            else Finding(
+                "devices taken by auto", "lost", "behavioural", "a sample takes tens of times as long"
+            )
+        )
+    return found

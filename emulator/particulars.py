@@ -81,7 +81,7 @@ def of_run(
         line = printable(shlex.join([program, *command[1:]]), MOST_WORDS)
     level = printable(str(attributes.get("level", settings.level)))
     devices = printable(str(attributes.get("devices", "behavioural")))
-    plain = level == "phase" and devices == "behavioural"
+    plain = level == "phase"
     return {
         "kind": f"Circuit simulation at the {level} level with {devices} devices"
         + (": no transistor, no noise, no mismatch." if plain else "; no measurement of silicon."),

@@ -20,9 +20,10 @@ import numpy as np
 
 from emulator.acquire import acquire
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
+from emulator.devices import Choice, choose, make_deck
 from emulator.doctor import find_capabilities
 from emulator.folder import DECK, Mode, OutputFolder, claim
-from emulator.ngspice import Capabilities, Deck, Statistics
+from emulator.ngspice import Capabilities, Statistics
 from emulator.reference import ReferenceFailed
 from emulator.report import write_report
 from emulator.results import ROWS, Columns, Results, gather, write_results
@@ -30,8 +31,6 @@ from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory, from_simulation
 from emulator.verdict import Judgement, Verdict
-from netlists.circuit import Circuit
-from netlists.compile import compile_core
 from netlists.core import Array, Index
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.files import write_text_whole
@@ -41,8 +40,8 @@ from netlists.weights import Weights, read_weights
 class Observer(Protocol):
     """What a run tells while it goes on; called from several threads."""
 
-    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
-        """Before the first sample: how many there are, how many are left, and by which simulator."""
+    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
+        """Before the first sample: how many there are, how many are left, by which simulator and devices."""
 
     def progress(self, sample: int, fraction: float) -> None:
         """Simulated time of a sample done, 0 to 1."""
@@ -57,7 +56,7 @@ class Plan:
 
     weights: Weights
     settings: RunSettings
-    circuit: Circuit
+    choice: Choice
     options: SolverOptions
 
 
@@ -67,13 +66,16 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     Finished samples are on disk at any time; an interrupted or failed run is continued by mode ``resume``.
 
     Raises:
-        WeightsError, FolderError, NgspiceUnavailable: unusable input, before any work.
+        WeightsError, FolderError, NgspiceUnavailable, DevicesError: unusable input, before any work.
         OSError: a file could not be written; finished samples stay.
     """
     weights = read_weights(weights_path)
     ability = find_capabilities()
     options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
-    plan = Plan(weights, settings, compile_core(weights.core, settings.scaling), options)
+    choice = choose(
+        weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
+    )
+    plan = Plan(weights, settings, choice, options)
     identity = _identity(plan, ability)
 
     with claim(out, mode, identity) as folder:
@@ -81,11 +83,11 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         _write_netlist(plan, folder)
         done = folder.completed()
         todo = [sample for sample in range(settings.samples) if sample not in done]
-        observer.planned(settings.samples, len(todo), ability)
+        observer.planned(settings.samples, len(todo), ability, choice)
         _simulate_all(plan, folder, todo, observer)
         results = gather(folder.parts(), identity | {"weights": weights.path.name})
         folder.finish(results)
-        write_report(folder, results, weights, plan.circuit)
+        write_report(folder, results, weights, choice.circuit)
         folder.describe(state="finished", finished=_now())
     return results
 
@@ -131,16 +133,14 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
     """One sample from its initial state to its codes, as results of one row."""
     core, settings = plan.weights.core, plan.settings
     start = core.initial_states(settings.seed, sample)
-    text = write_deck(plan.circuit, plan.options, start)
-    inventory = plan.circuit.inventory
-    deck = Deck(text, plan.circuit.state_nodes, plan.circuit.stop, inventory.devices, inventory.unknowns)
+    deck = make_deck(plan.choice, plan.options, start)
     simulation = simulator.simulate(
         deck, folder=folder, limit_s=settings.time_limit_s,
         on_progress=lambda fraction: observer.progress(sample, fraction),
     )  # fmt: skip
     judgement, statistics = simulation.judgement, simulation.statistics
     if not judgement.completed:
-        write_text_whole(folder / DECK, text)
+        write_text_whole(folder / DECK, deck.text)
         return _row(plan, sample, start, judgement, statistics, None)
     circuit = from_simulation(simulation, start, settings.scaling, core.duration)
     try:
@@ -242,14 +242,14 @@ def _padded(values: Array, length: int) -> Array:
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
     start = plan.weights.core.initial_states(plan.settings.seed, 0)
-    for name, text in write_netlist(plan.circuit, plan.options, start).by_name().items():
+    for name, text in write_netlist(plan.choice.circuit, plan.options, start).by_name().items():
         write_text_whole(folder.netlist / name, text)
 
 
 def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     """What bears on the numbers: hashes, versions, options, settings; flat, for attributes and comparison."""
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING))
-    netlist = write_deck(plan.circuit, plan.options, np.zeros(plan.weights.core.nodes))
+    netlist = write_deck(plan.choice.circuit, plan.options, np.zeros(plan.weights.core.nodes))
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
@@ -258,8 +258,9 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "ngspice_options": plan.options.model_dump_json(),
         "seed": settings.pop("seed"),
         "level": settings.pop("level"),
-        "devices": "behavioural",
+        "devices": plan.choice.devices,
         "devices_asked": settings.pop("devices"),
+        "jacobian": plan.choice.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
         "non_idealities": json.dumps(_non_idealities(plan.settings)),

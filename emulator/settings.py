@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
 from emulator.crosscheck import WINDOWS
+from emulator.devices import DevicesAsked, JacobianAsked
 from netlists.scaling import Scaling
 
 DEFAULT_RELTOL = 1e-6
@@ -37,7 +38,8 @@ class RunSettings(BaseModel):
     seed: int = Field(0, ge=0, description="seed of the initial states and the converter's noise")
     jobs: int = Field(default_factory=processors, ge=1, description="simulators side by side")
     level: Literal["phase"] = Field("phase", description="level of fidelity")
-    devices: Literal["auto", "behavioural"] = Field("auto", description="form of the devices")
+    devices: DevicesAsked = Field("auto", description="form of the devices")
+    jacobian: JacobianAsked = Field("auto", description="derivatives that compiled devices give the solver")
     scaling: Scaling = Field(default_factory=lambda: Scaling.model_validate({}))
     reltol: float = Field(DEFAULT_RELTOL, gt=0, lt=1, description="ngspice's relative tolerance")
     rows: int = Field(200, ge=WINDOWS, description="rows recorded; the step is at most the run over this")

@@ -13,6 +13,7 @@ from netlists.circuit import Circuit, Instance, VoltageSteps, checked_name
 from netlists.core import Array
 
 LIBRARY_FILE, CORE_FILE, BENCH_FILE = "cells.lib", "core.sub", "testbench.cir"
+DEVICES_SOURCE, DEVICES_LIBRARY = "devices.c", "devices.osdi"
 
 
 class SolverOptions(BaseModel):
@@ -45,21 +46,34 @@ class SolverOptions(BaseModel):
 
 @dataclass(frozen=True)
 class NetlistFiles:
-    """The three files of a netlist; the test bench includes the other two by name."""
+    """The files of a netlist; the test bench includes library and core by name. Compiled devices come as C."""
 
     library: str
     core: str
     bench: str
+    devices: str | None = None
 
     def by_name(self) -> Mapping[str, str]:
         """File name to text."""
-        return {LIBRARY_FILE: self.library, CORE_FILE: self.core, BENCH_FILE: self.bench}
+        files = {LIBRARY_FILE: self.library, CORE_FILE: self.core, BENCH_FILE: self.bench}
+        return files if self.devices is None else files | {DEVICES_SOURCE: self.devices}
 
 
 def write_netlist(circuit: Circuit, options: SolverOptions, initial: Array) -> NetlistFiles:
-    """The netlist as a designer takes it: ``ngspice testbench.cir`` in its folder runs it."""
-    bench = _bench(circuit, options, initial, [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"])
-    return NetlistFiles(_library(circuit), _core(circuit), bench)
+    """The netlist as a designer takes it; the head of the test bench says how to run it."""
+    head = [f"* Run it: ngspice -b -r testbench.raw {BENCH_FILE}"]
+    if circuit.device_source is not None:
+        head = [
+            "* First build the compiled devices, then run it: cc -O3 -shared -fPIC -fopenmp-simd \\",
+            f"*   -o {DEVICES_LIBRARY} {DEVICES_SOURCE} -lm && ngspice -b -r testbench.raw {BENCH_FILE}",
+            ".control",
+            f"pre_osdi ./{DEVICES_LIBRARY}",
+            ".endc",
+        ]
+    head += [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"]
+    return NetlistFiles(
+        _library(circuit), _core(circuit), _bench(circuit, options, initial, head), circuit.device_source
+    )
 
 
 def write_deck(circuit: Circuit, options: SolverOptions, initial: Array) -> str:
