@@ -21,6 +21,7 @@ from rich.text import Text
 
 from device_models.adc import AdcSettings
 from device_models.families import family
+from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from device_models.readout import full_scale
 from emulator import doctor as doctor_module
@@ -353,7 +354,7 @@ def compile_command(
     for name, value in [
         ("elements", f"{summary.elements}"),
         ("nodes", f"{summary.nodes} ({summary.visible} visible, {summary.nodes - summary.visible} hidden)"),
-        ("couplers", f"{summary.couplers} ({'reciprocal' if core.symmetric else 'directed'})"),
+        ("couplers", f"{summary.couplers} ({coupling_form(core.family, symmetric=core.symmetric)})"),
         (
             "couplers per node",
             f"{summary.degree_min} to {summary.degree_max}, mean {summary.degree_mean:.2f}",

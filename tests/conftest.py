@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from emulator.compiled import BuildFailed, compiler
+from emulator.devices import takes_compiled
+from emulator.ngspice import capabilities
 from emulator.simulator import Simulator
 
 SECOND_LIBRARY = "AIS_TEST_SECOND_NGSPICE"
@@ -27,3 +30,16 @@ def any_simulator(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         pytest.skip(f"{SECOND_LIBRARY} names no second ngspice library")
     with Simulator(library) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def compiling(simulator: Simulator) -> Simulator:
+    """The default worker, if its ngspice takes compiled devices and there is a compiler to build them."""
+    ability = simulator.call(capabilities)
+    if not takes_compiled(ability):
+        pytest.skip(f"ngspice {ability.version} takes no compiled devices")
+    try:
+        compiler()
+    except BuildFailed as error:
+        pytest.skip(str(error))
+    return simulator

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from device_models.printers.osdi import Jacobian
+from emulator.compiled import build
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.circuit import Circuit
-from netlists.compile import compile_core
+from netlists.compile import Devices, compile_core
 from netlists.core import AnalogCore, Array, Index
 from netlists.dialects.ngspice import SolverOptions, write_deck
 from netlists.scaling import Scaling
@@ -113,7 +115,8 @@ class Phases:
 
 def run(
     simulator: Simulator, analog_core: AnalogCore, initial: ArrayLike, *, steps: int | None = None,
-    options: SolverOptions = DEFAULTS, scaling: Scaling = UNIT,
+    options: SolverOptions = DEFAULTS, scaling: Scaling = UNIT, devices: Devices = "behavioural",
+    jacobian: Jacobian = "own",
 ) -> Phases:  # fmt: skip
     """Compiles a core, runs it in ngspice and demands the verdict COMPLETED.
 
@@ -122,12 +125,14 @@ def run(
     1e-12, for ngspice carries on with the last but one iteration, and the test of the local error is off.
     """
     start = np.broadcast_to(np.asarray(initial, dtype=np.float64), (analog_core.nodes,))
-    circuit = compile_core(analog_core, scaling)
+    circuit = compile_core(analog_core, scaling, devices, jacobian)
     if steps is not None:
         options = SolverOptions(reltol=1e-12, rows=steps)
     deck = deck_of(circuit, options, start)
     if steps is not None:
         deck = replace(deck, text=deck.text.replace("\n.options ", "\n.options trtol=1e12 "))
+    if circuit.device_source is not None:
+        deck = replace(deck, libraries=(build(circuit.device_source),))
     result = simulator.simulate(deck, limit_s=60)
     assert result.verdict is Verdict.COMPLETED, result.judgement.reason
     # ngspice's first point is the end of its first step, not the start

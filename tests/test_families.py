@@ -11,12 +11,15 @@ from scipy.optimize import brentq
 
 from device_models.families import FAMILIES
 from device_models.model import CellModel
+from device_models.printers.osdi import Jacobian
 from emulator.crosscheck import crosscheck
 from emulator.reference import RATES
 from emulator.simulator import Simulator
 from emulator.trajectory import Trajectory
+from netlists.compile import Devices
 from netlists.core import AnalogCore, Array, InitialDistribution
 from netlists.dialects.ngspice import SolverOptions
+from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 from netlists.synthetic import window_core
 from netlists.weights import read_weights, write_weights
 from tests.cores import run
@@ -43,18 +46,45 @@ def test_every_family_has_a_reference_and_a_readout() -> None:
     assert {model.default_readout for model in FAMILIES.values()} <= {"cos", "sin", "linear", "tanh"}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
-@pytest.mark.parametrize("symmetric", [True, False])
-def test_circuit_follows_the_reference(simulator: Simulator, family: str, symmetric: bool) -> None:
+def mixed_core(family: str, *, symmetric: bool) -> AnalogCore:
+    """Sixteen nodes, three chunks, and for what all cells share a value that is not its default."""
     core = window_core(
         4, 4, family_name=family, radius=1, chunks=3, duration=3.0, strength=0.3, symmetric=symmetric, seed=5
     )
-    found = run(simulator, core, core.initial_states(0, 0))
-    # the compiled circuit runs to the ulp of its stop time
+    shared = {p.name: np.array(1.3) for p in core.family.parameters if p.scope == "core"}
+    return replace(core, parameters={**core.parameters, **shared})
+
+
+def checked(simulator: Simulator, core: AnalogCore, devices: Devices, jacobian: Jacobian = "own"):
+    """The cross-check of a run and its final state."""
+    found = run(simulator, core, core.initial_states(0, 0), devices=devices, jacobian=jacobian)
+    # the circuit runs to the ulp of its stop time
     time = np.append(found.time[:-1], core.duration)
     check, _ = crosscheck(core, Trajectory(time, found.phase), rows=200)
+    return check, found.final
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_circuit_follows_the_reference(simulator: Simulator, family: str, symmetric: bool) -> None:
+    check, _ = checked(simulator, mixed_core(family, symmetric=symmetric), "behavioural")
     assert check.worst_window < 1e-4
     assert check.global_rms < 1e-3
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("jacobian", ["own", "full"])
+def test_compiled_circuit_follows_the_reference(
+    compiling: Simulator, family: str, symmetric: bool, jacobian: Jacobian
+) -> None:
+    core = mixed_core(family, symmetric=symmetric)
+    assert relaxation_ratio(core, 200) < LARGEST_RATIO
+    check, final = checked(compiling, core, "compiled", jacobian)
+    assert check.worst_window < 1e-4
+    assert check.global_rms < 1e-3
+    _, behavioural = checked(compiling, core, "behavioural")
+    np.testing.assert_allclose(final, behavioural, atol=1e-3)
 
 
 def test_weights_of_every_family_survive_the_file(tmp_path) -> None:

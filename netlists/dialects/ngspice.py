@@ -125,7 +125,7 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
     step = circuit.stop / options.rows
     lines = [
         f"* {circuit.title}",
-        f"* Test bench. Run it: ngspice -b -r testbench.raw {BENCH_FILE}",
+        "* Test bench",
         *includes,
         *map(_instance, circuit.bench),
     ]
