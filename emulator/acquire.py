@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from device_models.adc import AdcSettings, aperture_average, digitise, noise_rng
+from device_models.adc import AdcSettings, aperture_average, digitise, noise_rng, transition_levels
 from device_models.readout import read_out
 from emulator.trajectory import Trajectory
 from netlists.core import AnalogCore, Array, Index
 from netlists.scaling import Scaling
+
+
+def check_converter(core: AnalogCore, scaling: Scaling, adc: AdcSettings) -> None:
+    """Whether a converter can read a core's runs at all: to be known before hours of simulation.
+
+    Raises:
+        ValueError: its aperture is longer than the run, or its mismatch left no code a width.
+    """
+    duration = scaling.seconds(core.duration)
+    if adc.aperture_s > duration:
+        raise ValueError(
+            f"the ADC's aperture of {adc.aperture_s:g} s is longer than the run's {duration:g} s"
+        )
+    transition_levels(adc)
 
 
 def acquire(

@@ -182,13 +182,16 @@ def run(
             **({"jobs": jobs} if jobs is not None else {}),
         })  # fmt: skip
     kept = f"Finished samples are kept in {out}; the same command with --resume goes on"
-    try:
-        with _unusable_input(), _terminated_as_interrupted(), _Bars() as bars:
-            results = run_job(weights, settings, out, mode, bars)
-    except KeyboardInterrupt:
-        _stop(FAILED, f"interrupted. {kept}")
-    except (OSError, RuntimeError) as error:
-        _stop(FAILED, f"{error}. {kept}")
+    with _unusable_input():
+        try:
+            with _terminated_as_interrupted(), _Bars() as bars:
+                results = run_job(weights, settings, out, mode, bars)
+        except KeyboardInterrupt:
+            _stop(FAILED, f"interrupted. {kept}")
+        except NgspiceUnavailable:  # a RuntimeError too, but nothing was done yet
+            raise
+        except (OSError, RuntimeError) as error:
+            _stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
     _conclude(results, out)
 

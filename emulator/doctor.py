@@ -36,11 +36,6 @@ def find_capabilities() -> Capabilities:
             what = f"loading it ended the process: {death}"
         except WorkerTimeout:
             what = "loading it took more than a minute"
-        except RuntimeError as error:
-            if isinstance(error, NgspiceUnavailable):
-                raise
-            # another library than ngspice's lacks its functions
-            what = f"it does not answer as ngspice does: {str(error).strip().splitlines()[-1]}"
     named = os.environ.get(LIBRARY_VARIABLE)
     where = f"{named}, named by {LIBRARY_VARIABLE}," if named else "found"
     raise NgspiceUnavailable(f"the ngspice library {where} can't be used: {what}. {HOW_TO_GET_46}")

@@ -126,6 +126,8 @@ def _locked(path: Path, shown: str) -> Iterator[None]:
             ours = os.path.samestat((path / LOCK).stat(), os.fstat(lock.fileno()))
         except (BlockingIOError, FileNotFoundError):
             ours = False
+        except OSError as error:  # a network file system without locks
+            raise FolderError(f"{shown}: can't be locked ({printable(str(error))})") from error
         if not ours:
             raise FolderError(f"{shown}: another run is writing there; wait for it or choose another --out")
         try:

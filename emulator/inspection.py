@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from device_models.model import CellModel
 from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
@@ -109,7 +110,7 @@ def _weights(weights: Weights) -> list[Section]:
     about = [
         ("sha256", weights.sha256),
         ("family", f"{core.family_name}: {core.family.title}"),
-        ("equation", f"dx/dt = {core.family.self_term} + {core.family.coupling}"),
+        ("equation", _equation(core.family)),
         ("grid", f"{core.shape[0]} x {core.shape[1]}: {core.nodes} nodes, {len(core.visible)} visible"),
         ("couplings", f"{len(core.edges)} directed edges, {'symmetric' if core.symmetric else 'asymmetric'}"),
         (
@@ -124,6 +125,12 @@ def _weights(weights: Weights) -> list[Section]:
     ranges = [("coupling", _range(core.coupling)), *((k, _range(v)) for k, v in core.parameters.items())]
     provenance = [(name, str(value)) for name, value in weights.provenance.items()]
     return [("weights", about), ("values", ranges), ("provenance, as the file says", provenance)]
+
+
+def _equation(model: CellModel) -> str:
+    """The rate of a node, with the sums it receives from its neighbours spelt out."""
+    sums = ", ".join(f"{model.sums[name]} = sum of K*{feature}" for name, feature in model.features.items())
+    return f"d{model.state.symbol}/dt = {model.self_term + model.coupling}; over its neighbours, {sums}"
 
 
 def _results(results: Results) -> list[Section]:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists import hdf5
-from netlists.files import write_whole
 from netlists.printable import printable
 
 FORMAT = "ais-results"
@@ -117,21 +116,20 @@ class Results:
 def write_results(path: Path, results: Results) -> None:
     """Writes results; on any error ``path`` stays as it was."""
 
-    def fill(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update({"format": FORMAT, "version": VERSION, **results.attributes})
-            for name, column in {**results.rows, **results.trajectories}.items():
-                text = column.dtype.kind in "OU"
-                # big arrays shrink by half, and nobody waits for the rest
-                compression = {"compression": "gzip", "shuffle": True} if column.size > 4096 else {}
-                data = column.astype(object) if text else column
-                dataset = file.create_dataset(
-                    name, data=data, dtype=h5py.string_dtype() if text else None, **compression
-                )
-                if name in LAYOUT:
-                    dataset.attrs["meaning"] = LAYOUT[name].meaning
+    def fill(file: h5py.File) -> None:
+        file.attrs.update({"format": FORMAT, "version": VERSION, **results.attributes})
+        for name, column in {**results.rows, **results.trajectories}.items():
+            text = column.dtype.kind in "OU"
+            # big arrays shrink by half, and nobody waits for the rest
+            compression = {"compression": "gzip", "shuffle": True} if column.size > 4096 else {}
+            data = column.astype(object) if text else column
+            dataset = file.create_dataset(
+                name, data=data, dtype=h5py.string_dtype() if text else None, **compression
+            )
+            if name in LAYOUT:
+                dataset.attrs["meaning"] = LAYOUT[name].meaning
 
-    write_whole(path, fill)
+    hdf5.write_file(path, fill)
 
 
 def read_results(path: Path) -> Results:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from emulator.acquire import acquire
+from emulator.acquire import acquire, check_converter
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.devices import Choice, choose, make_deck
 from emulator.doctor import find_capabilities
@@ -34,6 +34,7 @@ from emulator.verdict import Judgement, Verdict
 from netlists.core import Array, Index
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.files import write_text_whole
+from netlists.printable import printable
 from netlists.weights import Weights, read_weights
 
 
@@ -67,9 +68,11 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
 
     Raises:
         WeightsError, FolderError, NgspiceUnavailable, DevicesError: unusable input, before any work.
+        ValueError: a converter that can't read these runs, before any work.
         OSError: a file could not be written; finished samples stay.
     """
     weights = read_weights(weights_path)
+    check_converter(weights.core, settings.scaling, settings.adc)
     ability = find_capabilities()
     options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
     choice = choose(
@@ -85,7 +88,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         todo = [sample for sample in range(settings.samples) if sample not in done]
         observer.planned(settings.samples, len(todo), ability, choice)
         _simulate_all(plan, folder, todo, observer)
-        results = gather(folder.parts(), identity | {"weights": weights.path.name})
+        results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
         folder.finish(results)
         write_report(folder, results, weights, choice.circuit)
         folder.describe(state="finished", finished=_now())

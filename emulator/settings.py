@@ -52,4 +52,4 @@ class RunSettings(BaseModel):
     keep_trajectories: int = Field(4, ge=0, description="samples whose whole run is kept")
 
 
-WHILE_RUNNING = frozenset({"samples", "jobs", "time_limit_s", "keep_trajectories", "acceptance"})
+WHILE_RUNNING = frozenset({"samples", "jobs", "time_limit_s", "keep_trajectories"})

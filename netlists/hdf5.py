@@ -1,8 +1,9 @@
-"""Reads HDF5 files of strangers: every dataset checked before it is loaded, every complaint collected."""
+"""HDF5: files of strangers read with every dataset checked before it is loaded, and our own written whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from netlists.files import write_whole
 from netlists.printable import printable
 
 # Ten times the largest core anyone simulates; a file can declare any shape without holding a byte of it.
@@ -204,6 +206,24 @@ class Reader:
             self.complain(dataset, f"is {printable(repr(text))}; expected {wanted}")
             return None
         return text
+
+
+def write_file(path: Path, fill: Callable[[h5py.File], None]) -> None:
+    """Lets ``fill`` fill a new HDF5 file; on any error ``path`` stays as it was.
+
+    The file is made in memory and written by plain means: HDF5 itself, on a disk that is full, leaves handles
+    behind that end the process with a segmentation fault.
+    """
+    # HDF5 tells files in memory apart by name
+    with h5py.File(uuid.uuid4().hex, "w", driver="core", backing_store=False, block_size=2**20) as file:
+        fill(file)
+        file.flush()
+        image = file.id.get_file_image()
+    write_whole(path, lambda temporary: _write_bytes(temporary, image))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def shape_text(shape: tuple[int | None, ...] | None) -> str:

@@ -23,7 +23,6 @@ from device_models.model import Parameter
 from device_models.readout import READOUTS
 from netlists import hdf5
 from netlists.core import AnalogCore, Array, Index, InitialDistribution
-from netlists.files import write_whole
 from netlists.hdf5 import Hdf5Error, Reader, Scalar
 from netlists.printable import printable
 
@@ -352,27 +351,26 @@ def _check(reader: Reader, nodes: int | None) -> dict[str, Array]:
 def write_weights(path: str | Path, core: AnalogCore, provenance: Mapping[str, Scalar] | None = None) -> None:
     """Writes a core as a weights file, whole or not at all."""
 
-    def fill(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update({"format": FORMAT, "version": VERSION})
-            file.attrs.update({"family": core.family_name, "symmetric": core.symmetric})
-            for name, value in (provenance or {}).items():
-                with suppress(TypeError):
-                    file.attrs[name] = value
-            file["topology/shape"] = np.array(core.shape, dtype=np.int64)
-            file["topology/edges"] = core.edges.astype(np.int32)
-            file["topology/visible"] = core.visible.astype(np.int32)
-            file["schedule/boundaries"] = core.boundaries
-            file["weights/coupling"] = core.coupling
-            for name, values in core.parameters.items():
-                file[f"weights/{name}"] = values
-            file["readout/kind"] = core.readout
-            if core.image_shape is not None:
-                file["readout/image_shape"] = np.array(core.image_shape, dtype=np.int64)
-            file["initial/kind"] = core.initial.kind
-            file["initial/low"], file["initial/high"] = core.initial.low, core.initial.high
+    def fill(file: h5py.File) -> None:
+        file.attrs.update({"format": FORMAT, "version": VERSION})
+        file.attrs.update({"family": core.family_name, "symmetric": core.symmetric})
+        for name, value in (provenance or {}).items():
+            with suppress(TypeError):
+                file.attrs[name] = value
+        file["topology/shape"] = np.array(core.shape, dtype=np.int64)
+        file["topology/edges"] = core.edges.astype(np.int32)
+        file["topology/visible"] = core.visible.astype(np.int32)
+        file["schedule/boundaries"] = core.boundaries
+        file["weights/coupling"] = core.coupling
+        for name, values in core.parameters.items():
+            file[f"weights/{name}"] = values
+        file["readout/kind"] = core.readout
+        if core.image_shape is not None:
+            file["readout/image_shape"] = np.array(core.image_shape, dtype=np.int64)
+        file["initial/kind"] = core.initial.kind
+        file["initial/low"], file["initial/high"] = core.initial.low, core.initial.high
 
-    write_whole(Path(path), fill)
+    hdf5.write_file(Path(path), fill)
 
 
 def sha256_of(path: Path) -> str:

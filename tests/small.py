@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from emulator.folder import Mode
+from emulator.ngspice import Capabilities
+from emulator.reference import ReferenceFailed
+from emulator.results import Columns, Results
+from emulator.run import run
+from emulator.settings import RunSettings
 from netlists.core import AnalogCore, Array, Index
 from netlists.weights import write_weights
 
@@ -52,3 +62,61 @@ def small_weights(
     """Writes a small core as a weights file; returns ``path``."""
     write_weights(path, small_core() if core is None else core, provenance)
     return path
+
+
+class Quiet:
+    """An observer that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.asked, self.todo, self.ngspice = -1, -1, -1
+        self.done: dict[int, str] = {}
+        self.reached: dict[int, float] = {}
+
+    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
+        self.asked, self.todo, self.ngspice = samples, todo, ability.version
+
+    def progress(self, sample: int, fraction: float) -> None:
+        self.reached[sample] = fraction
+
+    def finished(self, sample: int, row: Columns) -> None:
+        self.done[sample] = str(row["samples/verdict"][0])
+
+
+def small_run(
+    weights: Path, out: Path, mode: Mode = "new", observer: Quiet | None = None, **settings: Any
+) -> Results:
+    """A run of few rows, one after the other unless told otherwise; ``settings`` are those of RunSettings."""
+    given = {"samples": 2, "jobs": 1, "rows": 50, **settings}
+    return run(weights, RunSettings.model_validate(given), out, mode, observer or Quiet())
+
+
+def assert_same_results(a: Results, b: Results) -> None:
+    """To the bit, in everything but the time it took."""
+    for one, two in [(a.rows, b.rows), (a.trajectories, b.trajectories)]:
+        assert one.keys() == two.keys()
+        for name in one:
+            if name not in ("timing/simulator_cpu", "timing/simulator_wall", "timing/reference_wall"):
+                np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+    # a results file also has its own format's attributes
+    own = {"format", "version"}
+    assert {k: v for k, v in a.attributes.items() if k not in own} == {
+        k: v for k, v in b.attributes.items() if k not in own
+    }
+
+
+# Stand-ins for the cross-check, which runs in the worker process: these can be imported there
+
+
+def failing_crosscheck(*_: object) -> None:
+    """A reference that gives up."""
+    raise ReferenceFailed("the reference solver DOP853 stopped: for a test")
+
+
+def dying_crosscheck(*_: object) -> None:
+    """A worker that is killed while it compares."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hanging_crosscheck(*_: object) -> None:
+    """A reference without an end."""
+    time.sleep(1000)
