@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from emulator.devices import Choice
 from emulator.folder import Mode
 from emulator.ngspice import Capabilities
 from emulator.reference import ReferenceFailed
@@ -72,7 +73,7 @@ class Quiet:
         self.done: dict[int, str] = {}
         self.reached: dict[int, float] = {}
 
-    def planned(self, samples: int, todo: int, ability: Capabilities) -> None:
+    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
         self.asked, self.todo, self.ngspice = samples, todo, ability.version
 
     def progress(self, sample: int, fraction: float) -> None:
