@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cases import BENCHMARKS
+from benchmarks.cases import BENCHMARKS, ability
 from benchmarks.harness import ROUNDS, Measure, load, machine, save, worsened
-from emulator.doctor import find_capabilities
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Speed and accuracy, measured.")
 console = Console()
@@ -46,7 +45,6 @@ def run(
     if unknown:
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     before = load(baseline) if baseline is not None else []
-    ability = find_capabilities()
     circumstances = machine() | {
         "ngspice": f"{ability.version}",
         "klu": str(ability.klu),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time as clock
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from emulator import reference
 from emulator.crosscheck import difference
 from emulator.devices import Choice, choose, make_deck
 from emulator.doctor import find_capabilities
-from emulator.ngspice import Deck, Simulation
+from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.simulator import Simulator
 from netlists.compile import compile_core
 from netlists.core import AnalogCore, Array
@@ -31,14 +32,21 @@ DIGITS = Path(__file__).parents[1] / "examples" / "digits16-kurashil.h5"
 STRENGTH = 0.2
 
 
+@lru_cache(maxsize=1)
+def ability() -> Capabilities:
+    """What this machine's ngspice can do."""
+    with Simulator() as simulator:
+        return find_capabilities(simulator)
+
+
 def options(rows: int = 200, reltol: float = 1e-4) -> SolverOptions:
     """Solver options with KLU where there is one."""
-    return SolverOptions(reltol=reltol, rows=rows, klu=find_capabilities().klu)
+    return SolverOptions(reltol=reltol, rows=rows, klu=ability().klu)
 
 
 def chosen(core: AnalogCore, rows: int = 200) -> Choice:
     """What ``auto`` takes for a core on this machine."""
-    return choose(core, SCALING, rows, find_capabilities())
+    return choose(core, SCALING, rows, ability())
 
 
 def timed_run(simulator: Simulator, deck: Deck) -> Simulation:

@@ -23,19 +23,18 @@ class Finding:
     advice: str
 
 
-def find_capabilities() -> Capabilities:
-    """Asks the ngspice library in a process of its own, so that a bad library can't take ours down.
+def find_capabilities(simulator: Simulator) -> Capabilities:
+    """Asks the ngspice library in a simulator's process, so that a bad library can't take ours down.
 
     Raises:
         NgspiceUnavailable: no library, or one that does not load or answer.
     """
-    with Simulator() as simulator:
-        try:
-            return simulator.call(capabilities, limit_s=60)
-        except WorkerDied as death:
-            what = f"loading it ended the process: {death}"
-        except WorkerTimeout:
-            what = "loading it took more than a minute"
+    try:
+        return simulator.call(capabilities, limit_s=60)
+    except WorkerDied as death:
+        what = f"loading it ended the process: {death}"
+    except WorkerTimeout:
+        what = "loading it took more than a minute"
     named = os.environ.get(LIBRARY_VARIABLE)
     where = f"{named}, named by {LIBRARY_VARIABLE}," if named else "found"
     raise NgspiceUnavailable(f"the ngspice library {where} can't be used: {what}. {HOW_TO_GET_46}")
@@ -51,7 +50,8 @@ def examine() -> list[Finding]:
     ]
     ability = None
     try:
-        ability = find_capabilities()
+        with Simulator() as simulator:
+            ability = find_capabilities(simulator)
         findings += _of_library(ability)
     except NgspiceUnavailable as error:
         findings.append(Finding("ngspice library", "broken", "none", str(error)))

@@ -73,33 +73,35 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     """
     weights = read_weights(weights_path)
     check_converter(weights.core, settings.scaling, settings.adc)
-    ability = find_capabilities()
-    options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
-    choice = choose(
-        weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
-    )
-    plan = Plan(weights, settings, choice, options)
-    identity = _identity(plan, ability)
-
-    with claim(out, mode, identity) as folder:
-        folder.describe(**_circumstances(plan, ability))
-        _write_netlist(plan, folder)
-        done = folder.completed()
-        todo = [sample for sample in range(settings.samples) if sample not in done]
-        observer.planned(settings.samples, len(todo), ability, choice)
-        _simulate_all(plan, folder, todo, observer)
-        results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
-        folder.finish(results)
-        write_report(folder, results, weights, choice.circuit)
-        folder.describe(state="finished", finished=_now())
+    with Simulator() as first:  # asked for its abilities, it is also the first to simulate
+        ability = find_capabilities(first)
+        options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
+        choice = choose(
+            weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
+        )
+        plan = Plan(weights, settings, choice, options)
+        identity = _identity(plan, ability)
+        with claim(out, mode, identity) as folder:
+            folder.describe(**_circumstances(plan, ability))
+            _write_netlist(plan, folder)
+            done = folder.completed()
+            todo = [sample for sample in range(settings.samples) if sample not in done]
+            observer.planned(settings.samples, len(todo), ability, choice)
+            _simulate_all(plan, folder, todo, observer, first)
+            results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
+            folder.finish(results)
+            write_report(folder, results, weights, choice.circuit)
+            folder.describe(state="finished", finished=_now())
     return results
 
 
-def _simulate_all(plan: Plan, folder: OutputFolder, todo: list[int], observer: Observer) -> None:
+def _simulate_all(
+    plan: Plan, folder: OutputFolder, todo: list[int], observer: Observer, first: Simulator
+) -> None:
     """A thread a job, each with a simulator of its own; the first error, or an interrupt, ends all."""
     jobs = max(1, min(plan.settings.jobs, len(todo)))
     idle: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
-    simulators = [Simulator() for _ in range(jobs)]
+    simulators = [first, *(Simulator() for _ in range(jobs - 1))]
     for simulator in simulators:
         idle.put(simulator)
     stopping = threading.Event()

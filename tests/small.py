@@ -6,11 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from device_models.families import FAMILIES
 from emulator.devices import Choice
 from emulator.folder import Mode
 from emulator.ngspice import Capabilities
@@ -18,7 +20,7 @@ from emulator.reference import ReferenceFailed
 from emulator.results import Columns, Results
 from emulator.run import run
 from emulator.settings import RunSettings
-from netlists.core import AnalogCore, Array, Index
+from netlists.core import AnalogCore, Array, Index, InitialDistribution
 from netlists.weights import write_weights
 
 
@@ -55,6 +57,30 @@ def small_core(
         readout="cos",
         image_shape=(shape[0], shape[1] // 2),
     )
+
+
+# Parameters that make a family neither stiff nor dull; all others are normal
+USUAL = {"alpha": 0.6, "beta": 0.5, "gain": 1.3, "quadratic": 0.8, "quartic": 0.2}
+
+
+def family_core(family: str, *, symmetric: bool, seed: int = 0) -> AnalogCore:
+    """A small core of any family, with parameters of its own at every node."""
+    core = small_core(symmetric=symmetric, seed=seed)
+    model, generator = FAMILIES[family], np.random.default_rng(seed)
+    shapes = {"core": (), "node": (core.nodes,), "node-and-chunk": (core.chunks, core.nodes)}
+    parameters = {
+        parameter.name: np.asarray(
+            USUAL[parameter.name] * generator.uniform(0.8, 1.2, shapes[parameter.scope])
+            if parameter.name in USUAL
+            else 0.5 * generator.standard_normal(shapes[parameter.scope])
+        )
+        for parameter in model.parameters
+    }
+    low, high = (-np.pi, np.pi) if model.state.periodic else (-1.0, 1.0)
+    return replace(
+        core, family_name=family, parameters=parameters, readout=model.default_readout,
+        initial=InitialDistribution(low, high),
+    )  # fmt: skip
 
 
 def small_weights(

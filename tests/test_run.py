@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
-from small import Quiet, assert_same_results, small_core, small_run, small_weights
+from small import Quiet, assert_same_results, family_core, small_core, small_run, small_weights
 
 import emulator.run
 from device_models.adc import AdcSettings, digitise
+from device_models.families import FAMILIES
 from device_models.readout import read_out
 from emulator.folder import FolderError
 from emulator.results import Results, read_results
@@ -171,6 +172,20 @@ def test_another_ngspice_gives_the_same_samples_but_is_not_mixed_with_the_first(
 
 def test_jobs_are_no_more_than_the_processors_we_may_use() -> None:
     assert 1 <= RunSettings.model_validate({}).jobs == len(os.sched_getaffinity(0))
+
+
+# --- every family
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_runs_and_is_accepted(tmp_path: Path, family: str) -> None:
+    weights = small_weights(tmp_path / "w.h5", family_core(family, symmetric=False))
+    results = small_run(weights, tmp_path / "out", samples=2)
+    assert results.verdicts == ["COMPLETED"] * 2
+    assert results.rows["samples/accepted"].all()
+    assert results.rows["samples/codes"].std() > 5, "something was to be seen"
+    assert results.attributes["family"] == family
 
 
 # --- what fails is recorded
