@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from emulator.results import Results, ResultsError, read_results, split, write_results
 from emulator.verdict import Verdict
-from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, LIBRARY_FILE
+from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, DEVICES_SOURCE, LIBRARY_FILE
 from netlists.files import write_text_whole
 from netlists.printable import printable
 
@@ -28,6 +28,7 @@ LOG, DECK = "ngspice.log", "deck.cir"
 OURS = (
     RESULTS, REPORT, PICTURE,
     f"{NETLIST}/{LIBRARY_FILE}", f"{NETLIST}/{CORE_FILE}", f"{NETLIST}/{BENCH_FILE}",
+    f"{NETLIST}/{DEVICES_SOURCE}",
     f"{RUNS}/sample-*/{LOG}", f"{RUNS}/sample-*/{DECK}", f"{PARTS}/sample-*.h5", RUN,
 )  # fmt: skip
 OUR_FOLDERS = (NETLIST, f"{RUNS}/sample-*", RUNS, PARTS)

@@ -95,12 +95,12 @@ class Quiet:
     """An observer that remembers what it was told."""
 
     def __init__(self) -> None:
-        self.asked, self.todo, self.ngspice = -1, -1, -1
+        self.asked, self.todo, self.ngspice, self.devices = -1, -1, -1, ""
         self.done: dict[int, str] = {}
         self.reached: dict[int, float] = {}
 
     def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
-        self.asked, self.todo, self.ngspice = samples, todo, ability.version
+        self.asked, self.todo, self.ngspice, self.devices = samples, todo, ability.version, choice.devices
 
     def progress(self, sample: int, fraction: float) -> None:
         self.reached[sample] = fraction

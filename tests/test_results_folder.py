@@ -159,7 +159,7 @@ def test_overwriting_removes_what_is_ours_alone(weights: Path, tmp_path: Path) -
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("theirs")
     (out / ".results.h5.abc.part").write_text("what a killed write left")
-    small_run(weights, out, "overwrite", samples=1)
+    small_run(weights, out, "overwrite", samples=1, devices="behavioural")
     left = set(contents(out))
     assert left >= set(theirs)
     assert left - set(theirs) == {

@@ -51,7 +51,8 @@ def test_everything_is_on_disk(plain: tuple[Path, Results]) -> None:
     assert_same_results(read_results(out / "results.h5"), results)
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     logs = {f"runs/sample-{k:05d}/ngspice.log" for k in range(4)}
-    netlist = {f"netlist/{name}" for name in ("cells.lib", "core.sub", "testbench.cir")}
+    source = ("devices.c",) if results.attributes["devices"] == "compiled" else ()
+    netlist = {f"netlist/{name}" for name in ("cells.lib", "core.sub", "testbench.cir", *source)}
     assert names == {"run.json", "results.h5", "report.html", "samples.png", *logs, *netlist}
     described = json.loads((out / "run.json").read_text())
     assert described["state"] == "finished"
@@ -194,7 +195,7 @@ def test_every_family_runs_and_is_accepted(tmp_path: Path, family: str) -> None:
 @pytest.mark.usefixtures("no_report")
 def test_a_circuit_that_departs_is_not_accepted(tmp_path: Path) -> None:
     weights = small_weights(tmp_path / "w.h5", small_core(duration=4.0, strength=1.0))
-    results = small_run(weights, tmp_path / "out", samples=1, reltol=0.05)
+    results = small_run(weights, tmp_path / "out", samples=1, reltol=0.05, devices="behavioural")
     assert results.verdicts == ["COMPLETED"]
     assert not results.rows["samples/accepted"][0]
     assert results.worst_window(0) > 1e-3
