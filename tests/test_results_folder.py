@@ -465,7 +465,7 @@ def test_interrupted_in_the_middle_and_resumed(
     assert "interrupted. Finished samples are kept in" in said
     assert "--resume goes on" in said
     assert "Traceback" not in said
-    assert time.monotonic() - asked < 3
+    assert time.monotonic() - asked < 10, "it waited for what was still running"
     assert gone(workers, 0.0), "the simulators outlive the run"
     done = len(parts(out))
     assert_unfinished(out, done)
