@@ -1,0 +1,59 @@
+"""The README's commands and code run, as printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every line of the shell blocks that calls ``ais``."""
+    lines = [line.split("  #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    return [line for line in lines if line.startswith("ais ")]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples where the README's commands run one after another."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    return folder
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(commands()) >= 4
+    assert any(kind == "python" for kind, _ in BLOCKS)
+
+
+def test_make_targets_exist() -> None:
+    asked = {word for kind, text in BLOCKS if kind == "bash" for word in re.findall(r"^make (\w+)", text, re.MULTILINE)}
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"demo", "test"} <= asked <= targets
+
+
+def test_shell_commands_and_python_run(workplace: Path) -> None:
+    """In the README's order, since later commands look at what earlier ones made."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands():
+        # two samples show the same as the eight of the README, in a quarter of the time
+        words = shlex.split(re.sub(r"--samples \d+", "--samples 2", command))
+        done = subprocess.run(words, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for number, code in enumerate(text for kind, text in BLOCKS if kind == "python"):
+        script = workplace / f"block{number}.py"
+        script.write_text(code, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, str(script)], cwd=workplace, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
