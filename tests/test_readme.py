@@ -19,7 +19,9 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 
 def commands() -> list[str]:
     """Every line of the shell blocks that calls ``ais``."""
-    lines = [line.split("  #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    lines = [
+        line.split("  #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()
+    ]
     return [line for line in lines if line.startswith("ais ")]
 
 
@@ -37,7 +39,12 @@ def test_there_is_something_to_run() -> None:
 
 
 def test_make_targets_exist() -> None:
-    asked = {word for kind, text in BLOCKS if kind == "bash" for word in re.findall(r"^make (\w+)", text, re.MULTILINE)}
+    asked = {
+        word
+        for kind, text in BLOCKS
+        if kind == "bash"
+        for word in re.findall(r"^make (\w+)", text, re.MULTILINE)
+    }
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {"demo", "test"} <= asked <= targets
 
@@ -48,12 +55,19 @@ def test_shell_commands_and_python_run(workplace: Path) -> None:
     for command in commands():
         # two samples show the same as the eight of the README, in a quarter of the time
         words = shlex.split(re.sub(r"--samples \d+", "--samples 2", command))
-        done = subprocess.run(words, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=workplace, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     for number, code in enumerate(text for kind, text in BLOCKS if kind == "python"):
         script = workplace / f"block{number}.py"
         script.write_text(code, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, str(script)], cwd=workplace, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, str(script)],
+            cwd=workplace,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
