@@ -13,6 +13,8 @@ from rich.text import Text
 
 from benchmarks.cases import BENCHMARKS, ability
 from benchmarks.harness import ROUNDS, Measure, load, machine, save, worsened
+from benchmarks.scaling import measure as measure_scaling
+from benchmarks.scaling import save as save_scaling
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Speed and accuracy, measured.")
 console = Console()
@@ -45,10 +47,11 @@ def run(
     if unknown:
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     before = load(baseline) if baseline is not None else []
+    found = ability()
     circumstances = machine() | {
-        "ngspice": f"{ability.version}",
-        "klu": str(ability.klu),
-        "osdi": str(ability.osdi),
+        "ngspice": str(found.version),
+        "klu": str(found.klu),
+        "osdi": str(found.osdi),
     }
     measures: list[Measure] = []
     for name in names or list(BENCHMARKS):
@@ -62,6 +65,19 @@ def run(
         console.print(Text.assemble(("worse: ", "bold red"), sentence))
     if worse:
         raise typer.Exit(1)
+
+
+@app.command()
+def scaling(
+    table: Annotated[Path, typer.Option(help="CSV to write.")] = Path("docs/scaling.csv"),
+    picture: Annotated[Path, typer.Option(help="PNG to write.")] = Path("docs/scaling.png"),
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = 3,
+) -> None:
+    """Measure seconds against nodes and draw the README's figure."""
+    found = measure_scaling(rounds)
+    save_scaling(found, table, picture)
+    for kind, points in found.items():
+        console.print(f"{kind}: {', '.join(f'{n} nodes {s:.3g} s' for n, s in points)}", highlight=False)
 
 
 def _table(measures: list[Measure]) -> Table:

@@ -13,6 +13,7 @@ import small
 from small import Quiet, assert_same_results, family_core, small_core, small_run, small_weights
 
 import emulator.run
+import emulator.sample
 from device_models.adc import AdcSettings, digitise
 from device_models.families import FAMILIES
 from device_models.readout import read_out
@@ -204,7 +205,7 @@ def test_a_circuit_that_departs_is_not_accepted(tmp_path: Path) -> None:
 def test_a_reference_that_gives_up_is_recorded_and_the_others_go_on(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator.run, "crosscheck", small.failing_crosscheck)
+    monkeypatch.setattr(emulator.sample, "crosscheck", small.failing_crosscheck)
     results = small_run(weights, tmp_path / "out")
     assert results.samples == 2
     assert results.verdicts == ["COMPLETED"] * 2
@@ -230,7 +231,7 @@ def test_a_reference_without_an_answer_is_recorded_and_tried_again(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
     with monkeypatch.context() as patch:
-        patch.setattr(emulator.run, "crosscheck", instead)
+        patch.setattr(emulator.sample, "crosscheck", instead)
         results = small_run(weights, tmp_path / "out", samples=1, time_limit_s=2.0)
     assert results.verdicts == [verdict]
     assert said in results.rows["samples/reason"][0]
