@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cores import UNIT, run
 
 from emulator.devices import DevicesError, choose, make_deck
 from emulator.ngspice import Capabilities, capabilities
@@ -13,7 +14,6 @@ from netlists.core import AnalogCore
 from netlists.dialects.ngspice import SolverOptions
 from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 from netlists.synthetic import window_core
-from tests.cores import UNIT, run
 
 OLD = Capabilities(library="old", version=39, klu=False, osdi=False, xspice=True)
 NEW = Capabilities(library="new", version=46, klu=True, osdi=True, xspice=True)

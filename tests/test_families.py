@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cores import run
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
@@ -22,7 +23,6 @@ from netlists.dialects.ngspice import SolverOptions
 from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 from netlists.synthetic import window_core
 from netlists.weights import read_weights, write_weights
-from tests.cores import run
 
 OPTIONS = SolverOptions(reltol=1e-9, rows=1000)
 
