@@ -8,7 +8,7 @@ farads and seconds enter in ``netlists.scaling``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
@@ -63,7 +63,7 @@ class CellModel:
         family: name in the weights file and in the netlist (lower case, identifier).
         title: what a person calls it.
         state: the state of a node.
-        parameters: everything ``self_term`` depends on besides the state.
+        parameters: everything that ``self_term``, coupling and features depend on besides states and sums.
         self_term: rate of the uncoupled cell, per model time unit.
         features: what a node puts on its wires, each a function of its own state (and of parameters of scope
             ``core``: whoever listens to a wire does not know the sender's own parameters).
@@ -82,7 +82,6 @@ class CellModel:
     coupling: sp.Expr
     source: str
     default_readout: str = "linear"
-    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.family.isidentifier() or self.family != self.family.lower():

@@ -34,7 +34,14 @@ from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings
 from emulator.verdict import Verdict
 from netlists.compile import Devices, compile_core, summarise
-from netlists.dialects.ngspice import SolverOptions, write_netlist
+from netlists.dialects.ngspice import (
+    BENCH_FILE,
+    CORE_FILE,
+    DEVICES_SOURCE,
+    LIBRARY_FILE,
+    SolverOptions,
+    write_netlist,
+)
 from netlists.files import write_text_whole
 from netlists.printable import printable
 from netlists.scaling import Scaling
@@ -110,7 +117,9 @@ def _terminated_as_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+MODULES_FILE = "cells.va"
 Dialect = Literal["ngspice", "verilog-a"]
+NETLIST_FILES = {LIBRARY_FILE, CORE_FILE, BENCH_FILE, DEVICES_SOURCE, MODULES_FILE}
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
 ]
@@ -222,7 +231,7 @@ class _Bars:
             errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
         kept = f", {samples - todo} already finished" if todo < samples else ""
         errors.print(
-            f"{todo} samples to simulate with ngspice {ability.version}, {choice.devices} devices{kept}"
+            f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, {choice.devices} devices{kept}"
         )
         self._all = self._progress.add_task("all samples", total=todo, note="")
 
@@ -254,7 +263,8 @@ def _table(results: Results) -> Table:
     table = Table(
         title="Circuit against reference",
         caption=f"global: rms error ({unit}); defect: worst window's rms ({unit}); pixel: rms error after "
-        "readout; codes: ADC codes within 1 LSB; growth: of a small perturbation of the start",
+        "readout; codes: ADC codes within 1 LSB; sensit.: growth of a small "
+        "perturbation of the start",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=0,
@@ -269,7 +279,7 @@ def _table(results: Results) -> Table:
         "defect",
         "pixel",
         "codes",
-        "growth",
+        "sensit.",
         "",
     ):
         table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
@@ -317,7 +327,7 @@ def _conclude(results: Results, out: Path) -> None:
 @app.command(
     name="compile",
     epilog="Example: ais compile examples/digits16-kurashil.h5 --out out/netlist; then, in that folder: "
-    "ngspice testbench.cir",
+    "ngspice -b -r testbench.raw testbench.cir",
 )
 def compile_command(
     weights: WeightsFile,
@@ -344,18 +354,20 @@ def compile_command(
         options = SolverOptions(reltol=reltol, rows=rows)
         circuit = compile_core(core, scaling, devices)
         if dialect == "verilog-a":
-            files = {"cells.va": verilog_a.library(core.family, core.degree.tolist(), core.chunks)}
+            files = {MODULES_FILE: verilog_a.library(core.family, core.degree.tolist(), core.chunks)}
         else:
             files = dict(write_netlist(circuit, options, core.initial_states(seed, sample)).by_name())
         try:
             for name, text in files.items():
                 write_text_whole(out / name, text)
+            for name in NETLIST_FILES - files.keys():  # of an earlier call with other devices or dialect
+                (out / name).unlink(missing_ok=True)
         except OSError as error:
             _stop(UNUSABLE, f"can't write to {out}: {error}")
     summary = summarise(core, circuit)
     table = Table(title=circuit.title, show_header=False)
     for name, value in [
-        ("elements", f"{summary.elements}"),
+        *([] if dialect == "verilog-a" else [("elements", f"{summary.elements}")]),
         ("nodes", f"{summary.nodes} ({summary.visible} visible, {summary.nodes - summary.visible} hidden)"),
         ("couplers", f"{summary.couplers} ({coupling_form(core.family, symmetric=core.symmetric)})"),
         (

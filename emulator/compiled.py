@@ -89,9 +89,10 @@ def _compile(command: list[str], source: str, text: Path, library: Path) -> None
             raise BuildFailed(f"the C compiler did not run: {shlex.join(whole)}: {error}") from error
         if answer.returncode == 0 and library.is_file():
             return
-    said = (answer.stderr or answer.stdout).strip() or "it said nothing"
+    said = (answer.stderr or answer.stdout).strip()[:4000]
     raise BuildFailed(
-        f"the C compiler failed (exit code {answer.returncode}): {shlex.join(whole)}\n{said[:4000]}"
+        f"the C compiler failed (exit code {answer.returncode}): {shlex.join(whole)}"
+        + (f"\n{said}" if said else "")
     )
 
 

@@ -54,12 +54,12 @@ def choose(
         DevicesError: compiled devices, or an own-state Jacobian, were asked for and can't be had.
     """
     if devices == "behavioural":
-        return Choice("behavioural", "full", compile_core(core, scaling))
+        return _behavioural(core, scaling, jacobian)
     if not takes_compiled(ability):
         why = f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
         if devices == "compiled":
             raise DevicesError(f"{why}. {HOW_TO_GET_46}")
-        return Choice("behavioural", "full", compile_core(core, scaling))
+        return _behavioural(core, scaling, jacobian)
     kind, remarks = _jacobian(core, rows, jacobian)
     circuit = compile_core(core, scaling, "compiled", kind)
     try:
@@ -67,9 +67,20 @@ def choose(
     except (BuildFailed, OSError) as error:
         if devices == "compiled":
             raise DevicesError(f"the compiled devices can't be built: {error}") from error
-        remarks = (f"behavioural devices instead of compiled ones, which can't be built: {error}",)
-        return Choice("behavioural", "full", compile_core(core, scaling), remarks=remarks)
+        remark = f"behavioural devices instead of compiled ones, which can't be built: {error}"
+        return _behavioural(core, scaling, jacobian, (remark,))
     return Choice("compiled", kind, circuit, (library,), remarks)
+
+
+def _behavioural(
+    core: AnalogCore, scaling: Scaling, jacobian: JacobianAsked, remarks: tuple[str, ...] = ()
+) -> Choice:
+    if jacobian == "own":
+        raise DevicesError(
+            "--jacobian own needs compiled devices: behavioural ones always have the full Jacobian. "
+            + " ".join(remarks)
+        )
+    return Choice("behavioural", "full", compile_core(core, scaling), remarks=remarks)
 
 
 def takes_compiled(ability: Capabilities) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from emulator.compiled import BuildFailed, compiler
+from emulator.compiled import BuildFailed, build, compiler
 from emulator.devices import takes_compiled
 from emulator.ngspice import HOW_TO_GET_46, LIBRARY_VARIABLE, Capabilities, NgspiceUnavailable, capabilities
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
@@ -90,6 +90,7 @@ def _devices(ability: Capabilities | None) -> list[Finding]:
     """The C compiler, and which devices ``auto`` takes."""
     try:
         command = compiler()
+        build("int ais_probe = 1;\n")  # the compiler may be there and not work, and so may the cache folder
         answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
         found = [Finding("C compiler", "ok", (answer.stdout.splitlines() or command)[0], "")]
     except (BuildFailed, OSError) as error:

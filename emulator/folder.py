@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from emulator.results import Results, ResultsError, read_results, split, write_results
 from emulator.verdict import Verdict
-from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, DEVICES_SOURCE, LIBRARY_FILE
+from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, DEVICES_LIBRARY, DEVICES_SOURCE, LIBRARY_FILE
 from netlists.files import write_text_whole
 from netlists.printable import printable
 
@@ -28,7 +28,8 @@ LOG, DECK = "ngspice.log", "deck.cir"
 OURS = (
     RESULTS, REPORT, PICTURE,
     f"{NETLIST}/{LIBRARY_FILE}", f"{NETLIST}/{CORE_FILE}", f"{NETLIST}/{BENCH_FILE}",
-    f"{NETLIST}/{DEVICES_SOURCE}",
+    # the last two are what the netlist's head tells a designer to make
+    f"{NETLIST}/{DEVICES_SOURCE}", f"{NETLIST}/{DEVICES_LIBRARY}", f"{NETLIST}/testbench.raw",
     f"{RUNS}/sample-*/{LOG}", f"{RUNS}/sample-*/{DECK}", f"{PARTS}/sample-*.h5", RUN,
 )  # fmt: skip
 OUR_FOLDERS = (NETLIST, f"{RUNS}/sample-*", RUNS, PARTS)
@@ -139,9 +140,9 @@ def _locked(path: Path, shown: str) -> Iterator[None]:
 
 def _check_ours(path: Path, shown: str) -> None:
     """A folder of ours holds a ``run.json`` that says so; nothing is touched in any other."""
+    if path.exists() and not path.is_dir():
+        raise FolderError(f"{shown}: is a file; --out needs a folder")
     try:
-        if path.exists() and not path.is_dir():
-            raise FolderError(f"{shown}: is a file; --out needs a folder")
         # a run that was killed before it said what it is leaves no more than these
         if not path.exists() or not any(
             item.name != LOCK and not item.match(f".{RUN}.*.part") for item in path.iterdir()

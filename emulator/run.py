@@ -62,8 +62,8 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             _simulate_all(plan, folder, todo, observer, first)
             results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
             folder.finish(results)
-            write_report(folder, results, weights, choice.circuit)
             folder.describe(state="finished", finished=_now())
+            write_report(folder, results, weights, choice.circuit)
     return results
 
 

@@ -67,9 +67,17 @@ class GlobalParameter:
 def scaling_parameters(scaling: Scaling) -> tuple[GlobalParameter, ...]:
     """What every cell library begins with."""
     return (
-        GlobalParameter("ais_tau", scaling.tau, "seconds per model time unit"),
+        GlobalParameter(
+            "ais_tau",
+            scaling.tau,
+            "seconds per model time unit; for people: the numbers below and in the bench follow from it",
+        ),
         GlobalParameter("ais_c", scaling.capacitance, "state capacitor of a cell, farad"),
-        GlobalParameter("ais_g", scaling.conductance, "ais_c / ais_tau: ampere per unit of rate"),
+        GlobalParameter(
+            "ais_g",
+            scaling.conductance,
+            "ampere per unit of rate, ais_c / ais_tau: to change one, change both",
+        ),
     )
 
 

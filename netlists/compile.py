@@ -151,7 +151,6 @@ class Summary:
 
     nodes: int
     visible: int
-    cells: int
     couplers: int
     chunks: int
     elements: int
@@ -167,7 +166,6 @@ def summarise(core: AnalogCore, circuit: Circuit) -> Summary:
     return Summary(
         nodes=core.nodes,
         visible=len(core.visible),
-        cells=core.nodes,
         couplers=len(pairs),
         chunks=core.chunks,
         elements=sum(circuit.inventory.devices.values()),

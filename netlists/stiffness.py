@@ -1,14 +1,16 @@
-"""Whether a core's couplings are weak enough for the own-state Jacobian.
+"""Whether a core's couplings are weak enough for the own-state Jacobian: an estimate.
 
 A compiled cell normally gives the solver the derivative by its own state alone, so that the matrix stays diagonal
 and the couplings are relaxed by the Newton iterations. In a trapezoidal step of h the error then shrinks, from
-iteration to iteration, by at most
+iteration to iteration, by about
 
     ρ = (h / 2) · max_i Σ_j |∂rate_i / ∂x_j|
 
-(the storage's 2/h stands on the diagonal; a self term that pulls back only helps). ngspice stops when an iteration
-changes little, which leaves an error of up to ρ / (1 − ρ) times that change: beyond a half it would be larger than
-the tolerance says, and the exact Jacobian is taken instead.
+since the storage's 2/h stands on the diagonal. A self term that pulls back helps, one that pushes away (a gain, an
+injection near its unstable phase) takes as much from the 2/h as its slope, and the short Euler steps behind a breakpoint
+have 1/h there. ngspice stops when an iteration changes little, which leaves an error of about ρ / (1 − ρ) times that
+change: beyond a half it would be larger than the tolerance says, and the exact Jacobian is taken instead. Slopes are the
+steepest on a grid around zero, over the starting range and beyond; an estimate, as the state may go anywhere.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from device_models.model import OTHER, OWN, CellModel, pair_rate, with_values
 from netlists.core import AnalogCore, Array
 
 LARGEST_RATIO = 0.5
-_GRID = 33
+_REACH = 3.0
+_GRID = 121  # odd: it holds zero, where a tanh is steepest
 
 
 def relaxation_ratio(core: AnalogCore, rows: int) -> float:
-    """The bound ρ on the error's decay for steps of at most the run over ``rows``; below 1 it converges."""
+    """ρ for steps of at most the run over ``rows``."""
     step = core.duration / rows
     strength = np.zeros(core.nodes)
     for chunk in range(core.chunks):
@@ -34,13 +37,13 @@ def relaxation_ratio(core: AnalogCore, rows: int) -> float:
 
 
 def _steepest(core: AnalogCore) -> float:
-    """Largest |∂rate_i/∂x_j| of a coupling of weight one, over the states where the run starts (a turn for phases)."""
+    """Largest |∂rate_i/∂x_j| of a coupling of weight one, on a grid of states (a whole turn for phases)."""
     common = {p.name: float(core.parameters[p.name]) for p in core.family.parameters if p.scope == "core"}
     model = with_values(core.family, common)
-    low, high = core.initial.low, core.initial.high
+    reach = max(_REACH, abs(core.initial.low), abs(core.initial.high))
+    states = np.linspace(-reach, reach, _GRID)
     if model.state.periodic is not None:
-        low, high = 0.0, model.state.periodic
-    states = np.linspace(low, high, _GRID)
+        states = np.linspace(0.0, model.state.periodic, _GRID)
     rate = pair_rate(model)
     if rate is not None:
         own, other = np.meshgrid(states, states)
@@ -55,7 +58,7 @@ def _steepest_sum(model: CellModel, states: Array) -> float:
     for name, feature in model.features.items():
         response = sp.diff(model.coupling, model.sums[name])
         free = sorted(response.free_symbols, key=str)
-        grids = np.meshgrid(*(np.linspace(-3.0, 3.0, _GRID) for _ in free)) if free else []
+        grids = np.meshgrid(*(np.linspace(-_REACH, _REACH, _GRID) for _ in free)) if free else []
         total += _largest(response, dict(zip(free, grids, strict=True))) * _largest(
             sp.diff(feature, x), {x: states}
         )

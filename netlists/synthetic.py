@@ -42,8 +42,10 @@ def window_core(
         _, pair = np.unique(low * nodes + high, return_inverse=True)
         coupling = generator.normal(0.0, strength, (chunks, pair.max(initial=-1) + 1))[:, pair]
     shapes = {"core": (), "node": (nodes,), "node-and-chunk": (chunks, nodes)}
+    # a langevin node needs a well to stay in
+    wells = {"quadratic": 1.0, "quartic": 0.1}
     parameters = {
-        p.name: np.full(shapes[p.scope], p.default) if p.scope != "node-and-chunk" else
+        p.name: np.full(shapes[p.scope], wells.get(p.name, p.default)) if p.scope != "node-and-chunk" else
         generator.uniform(0.0, 0.5, shapes[p.scope])
         for p in model.parameters
     }  # fmt: skip

@@ -77,13 +77,16 @@ def write_netlist(circuit: Circuit, options: SolverOptions, initial: Array) -> N
 
 
 def write_deck(circuit: Circuit, options: SolverOptions, initial: Array) -> str:
-    """The same netlist as one text, for a simulator in this process."""
+    """The same netlist as one text."""
     return _bench(circuit, options, initial, [_library(circuit), _core(circuit)])
 
 
 def _library(circuit: Circuit) -> str:
     lines = ["* Cell library: global parameters, then the cells"]
     for parameter in circuit.globals:
+        if circuit.models:  # the cards below repeat the numbers, since compiled devices read no .param
+            lines.append(f"* {parameter.name} = {number(parameter.value)}: {parameter.meaning}")
+            continue
         lines += [
             f"* {parameter.meaning}",
             f".param {checked_name(parameter.name)} = {number(parameter.value)}",
@@ -131,7 +134,7 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
     ]
     if circuit.clock is not None:
         lines.append(
-            "* Breakpoints at the chunk boundaries: no step straddles one. v(chunk) counts the chunks"
+            "* A ramp that nothing reads: its corners are breakpoints, so that no step straddles a chunk's end"
         )
         lines += _steps(circuit.clock)
     lines.append("* Initial states, in volts (one a unit of state)")
