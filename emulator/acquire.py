@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from device_models.adc import AdcSettings, aperture_average, digitise, noise_rng, transition_levels
 from device_models.readout import read_out
 from emulator.trajectory import Trajectory
@@ -38,3 +40,8 @@ def acquire(
     seconds = run.time * scaling.tau
     values = aperture_average(seconds, pixels, float(seconds[-1]), adc.aperture_s)
     return values, digitise(values, adc, rng=noise_rng(seed, sample))
+
+
+def on_rails(codes: Index, adc: AdcSettings) -> float:
+    """Share of the codes at either end of the scale, where a converter no longer tells values apart."""
+    return float(np.mean((codes == 0) | (codes == 2**adc.bits - 1)))

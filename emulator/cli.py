@@ -25,6 +25,7 @@ from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from device_models.readout import full_scale
 from emulator import doctor as doctor_module
+from emulator.conclusion import saturation
 from emulator.devices import Choice, DevicesError
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
@@ -202,6 +203,8 @@ def run(
         except (OSError, RuntimeError) as error:
             _stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
+    for warning in saturation(results, checked.core.readout):
+        errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
     _conclude(results, out)
 
 
@@ -231,7 +234,8 @@ class _Bars:
             errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
         kept = f", {samples - todo} already finished" if todo < samples else ""
         errors.print(
-            f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, {choice.devices} devices{kept}"
+            f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, "
+            f"{choice.devices} devices{kept}"
         )
         self._all = self._progress.add_task("all samples", total=todo, note="")
 

@@ -53,6 +53,23 @@ class Conclusion:
     left_out: int
 
 
+MOST_ON_RAILS = 0.5
+
+
+def saturation(results: Results, readout: str) -> list[str]:
+    """A warning if a linear readout drives the converter to its rails; there, all circuits look alike.
+
+    The bounded readouts reach full scale by nature: a pixel that is black or white is one.
+    """
+    share = results.rows["crosscheck/codes_on_rails"][completed_rows(results)]
+    if readout != "linear" or not len(share) or float(np.median(share)) <= MOST_ON_RAILS:
+        return []
+    return [
+        f"{percent(float(np.median(share)))} of the codes are at an end of the converter's scale: the states go beyond "
+        "it, and agreement of the codes says little. Scale the weights, or read out by tanh."
+    ]
+
+
 def conclude(results: Results, settings: RunSettings, unit: str) -> Conclusion:
     """Draws the conclusion of a run whose states have this unit."""
     unit = f" {unit}" if unit else ""

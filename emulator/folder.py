@@ -73,10 +73,13 @@ class OutputFolder:
             if part.verdicts[0] == Verdict.COMPLETED
         }
 
+    def described(self) -> dict[str, Any]:
+        """What ``run.json`` says; empty if it is not there."""
+        return dict(json.loads(self.run.read_text(encoding="utf-8"))) if self.run.exists() else {}
+
     def describe(self, **entries: Any) -> None:
         """Adds entries to ``run.json``."""
-        known = json.loads(self.run.read_text(encoding="utf-8")) if self.run.exists() else {}
-        text = json.dumps({"format": FORMAT} | known | entries, indent=2, default=str)
+        text = json.dumps({"format": FORMAT} | self.described() | entries, indent=2, default=str)
         write_text_whole(self.run, text + "\n")
 
     def finish(self, results: Results) -> None:

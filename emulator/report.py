@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from emulator import figures, images, particulars
-from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, percent
+from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, percent, saturation
 from emulator.crosscheck import difference
 from emulator.doctor import warnings as shortcomings
 from emulator.folder import OutputFolder
@@ -80,7 +80,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         title=printable(weights.path.name),
         conclusion=conclusion,
         status="pass" if good == total else "mixed" if good else "fail",
-        warnings=_warnings(run, settings, results, recorded),
+        warnings=_warnings(run, settings, results, recorded, weights.core.readout),
         tiles=_key_figures(conclusion, results, settings, weights.core),
         **_images(results, weights.core, settings, shown, span),
         **_figures(results, weights.core, circuit, settings),
@@ -140,7 +140,9 @@ def _settings(run: Mapping[str, Any], results: Results) -> tuple[RunSettings, bo
         return RunSettings.model_validate({}), False
 
 
-def _warnings(run: Mapping[str, Any], settings: RunSettings, results: Results, recorded: bool) -> list[str]:
+def _warnings(
+    run: Mapping[str, Any], settings: RunSettings, results: Results, recorded: bool, readout: str
+) -> list[str]:
     found: list[str] = []
     with suppress(KeyError, TypeError):  # not recorded, or by another version
         found += shortcomings(Capabilities(**run["ngspice"]))
@@ -150,6 +152,7 @@ def _warnings(run: Mapping[str, Any], settings: RunSettings, results: Results, r
         )
     if results.samples < settings.samples:
         found.append(f"{results.samples} of {settings.samples} samples are here; --resume adds the others.")
+    found += saturation(results, readout)
     return [printable(text, particulars.MOST_WORDS) for text in found]
 
 

@@ -56,6 +56,7 @@ ROWS: Mapping[str, Column] = {
     "crosscheck/defect_max": Column("largest defect over windows and nodes"),
     "crosscheck/defect_window_rms": Column("rms defect of each window", "W"),
     "crosscheck/pixel_rms": Column("rms difference of the analog pixels"),
+    "crosscheck/codes_on_rails": Column("share of the circuit's codes at either end of the scale"),
     "crosscheck/codes_within_1lsb": Column("share of the codes within 1 LSB of the reference's"),
     "crosscheck/sensitivity": Column("growth of a small perturbation of the start until the end"),
     "crosscheck/row_time": Column("model time of each row", "R"),

@@ -54,7 +54,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         plan = Plan(weights, settings, choice, options)
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
-            folder.describe(**_circumstances(plan, ability))
+            folder.describe(**_circumstances(plan, ability, folder.described()))
             _write_netlist(plan, folder)
             done = folder.completed()
             todo = [sample for sample in range(settings.samples) if sample not in done]
@@ -114,7 +114,9 @@ def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
 
 def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     """What bears on the numbers: hashes, versions, options, settings; flat, for attributes and comparison."""
-    settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING))
+    # what devices were taken counts, not how they were asked for
+    asked = {"devices", "jacobian"}
+    settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
     netlist = write_deck(plan.choice.circuit, plan.options, np.zeros(plan.weights.core.nodes))
     return {
         "weights_sha256": plan.weights.sha256,
@@ -125,7 +127,6 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "seed": settings.pop("seed"),
         "level": settings.pop("level"),
         "devices": plan.choice.devices,
-        "devices_asked": settings.pop("devices"),
         "jacobian": plan.choice.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
@@ -140,10 +141,16 @@ def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
     return {f"adc_{name}": value for name, value in given.items() if value != default[name]}
 
 
-def _circumstances(plan: Plan, ability: Capabilities) -> dict[str, Any]:
+def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any]) -> dict[str, Any]:
+    """How the run was made; ``before`` is what ``run.json`` says already."""
+    resumed = list(before.get("resumed", []))
+    if "started" in before:
+        resumed.append({"command": sys.argv, "at": _now()})
     return {
-        "command": sys.argv,
-        "started": _now(),
+        # a resumed run is still the one that was started; what was typed since stands beside it
+        "command": before.get("command", sys.argv),
+        "started": before.get("started", _now()),
+        "resumed": resumed,
         "settings": plan.settings.model_dump(mode="json"),
         "weights": {
             "file": plan.weights.path.name,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from emulator.acquire import acquire
+from emulator.acquire import acquire, on_rails
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.devices import Choice, make_deck
 from emulator.folder import DECK
@@ -147,6 +147,7 @@ def _crosscheck_columns(
         "crosscheck/defect_max": check.defect_max,
         "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
         "crosscheck/pixel_rms": float(np.sqrt(np.mean((circuit[0] - reference[0]) ** 2))),
+        "crosscheck/codes_on_rails": on_rails(circuit[1], settings.adc),
         "crosscheck/codes_within_1lsb": agree,
         "crosscheck/sensitivity": check.sensitivity,
         "crosscheck/row_time": check.row_time,

@@ -70,13 +70,13 @@ def scaling_parameters(scaling: Scaling) -> tuple[GlobalParameter, ...]:
         GlobalParameter(
             "ais_tau",
             scaling.tau,
-            "seconds per model time unit; for people: the numbers below and in the bench follow from it",
+            "seconds per model time unit; for people: the numbers in the bench follow from it",
         ),
         GlobalParameter("ais_c", scaling.capacitance, "state capacitor of a cell, farad"),
         GlobalParameter(
             "ais_g",
             scaling.conductance,
-            "ampere per unit of rate, ais_c / ais_tau: to change one, change both",
+            "ampere per unit of rate: ais_c / ais_tau",
         ),
     )
 

@@ -7,10 +7,11 @@ iteration to iteration, by about
     ρ = (h / 2) · max_i Σ_j |∂rate_i / ∂x_j|
 
 since the storage's 2/h stands on the diagonal. A self term that pulls back helps, one that pushes away (a gain, an
-injection near its unstable phase) takes as much from the 2/h as its slope, and the short Euler steps behind a breakpoint
-have 1/h there. ngspice stops when an iteration changes little, which leaves an error of about ρ / (1 − ρ) times that
-change: beyond a half it would be larger than the tolerance says, and the exact Jacobian is taken instead. Slopes are the
-steepest on a grid around zero, over the starting range and beyond; an estimate, as the state may go anywhere.
+injection near its unstable phase) takes as much from the 2/h as its slope, and the short Euler steps behind a
+breakpoint have 1/h there. ngspice stops when an iteration changes little, which leaves an error of about ρ / (1 − ρ)
+times that change: beyond a half it would be larger than the tolerance says, and the exact Jacobian is taken instead.
+Slopes are the steepest on a grid around zero, over the starting range and beyond; an estimate, as the state may go
+anywhere.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import emulator.sample
 from device_models.adc import AdcSettings, digitise
 from device_models.families import FAMILIES
 from device_models.readout import read_out
+from emulator.conclusion import saturation
 from emulator.folder import FolderError
 from emulator.results import Results, read_results
 from emulator.settings import RunSettings
@@ -278,3 +280,14 @@ def test_the_example_is_accepted(tmp_path: Path) -> None:
         assert results.worst_window(k) < 1e-4  # 3.3e-5 and 2.8e-5
         assert results.rows["crosscheck/codes_within_1lsb"][k] == 1
         assert results.rows["crosscheck/pixel_rms"][k] < 2e-3  # 1.8e-4 and 3.2e-4
+
+
+@pytest.mark.usefixtures("no_report")
+def test_codes_on_the_rails_are_counted_and_told(tmp_path: Path) -> None:
+    """States far beyond the converter's scale: all codes are 0 or 255, and agree whatever the circuit does."""
+    core = replace(family_core("polynomial_ising", symmetric=True), readout="linear")
+    loud = replace(core, parameters={**core.parameters, "alpha": np.full_like(core.parameters["alpha"], 9.0)})
+    results = small_run(small_weights(tmp_path / "loud.h5", loud), tmp_path / "out", samples=1)
+    assert results.rows["crosscheck/codes_on_rails"][0] > 0.9
+    assert "at an end of the converter's scale" in saturation(results, "linear")[0]
+    assert saturation(results, "tanh") == []
