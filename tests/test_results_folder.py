@@ -39,7 +39,8 @@ from emulator.results import (
 
 IDENTITY = {"seed": 0, "settings": json.dumps({"reltol": 1e-6, "adc": {"bits": 8}})}
 ROWS_OF_A_SLOW_SAMPLE = 8_000  # about half a second of ngspice
-SLOW = {"samples": 3, "rows": ROWS_OF_A_SLOW_SAMPLE}
+# behavioural, as compiled devices would be through before a signal arrives
+SLOW = {"samples": 3, "rows": ROWS_OF_A_SLOW_SAMPLE, "devices": "behavioural"}
 
 
 @pytest.fixture(scope="module")
@@ -365,7 +366,16 @@ def test_other_weights_or_settings_are_not_resumed(weights: Path, tmp_path: Path
 
 
 def command(weights: Path, out: Path, *more: str) -> list[str]:
-    given = ["--samples", "3", "--rows", str(ROWS_OF_A_SLOW_SAMPLE), "--out", str(out)]
+    given = [
+        "--samples",
+        "3",
+        "--rows",
+        str(ROWS_OF_A_SLOW_SAMPLE),
+        "--devices",
+        "behavioural",
+        "--out",
+        str(out),
+    ]
     return [sys.executable, "-c", "from emulator.cli import app; app()", "run", str(weights), *given, *more]
 
 
@@ -477,7 +487,8 @@ def test_interrupted_in_the_middle_and_resumed(
 
 def test_interrupted_before_the_first_sample(weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = start(command(weights, out, "--jobs", "2"))
+    # so many steps that no sample ends before the signal comes, however busy the machine is
+    process = start(command(weights, out, "--jobs", "2", "--rows", "2000000"))
     wait_until(lambda: (out / "runs").exists(), process)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
