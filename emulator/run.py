@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from emulator.acquire import check_converter
-from emulator.devices import choose
+from emulator.devices import choose, make_deck
 from emulator.doctor import find_capabilities
 from emulator.folder import Mode, OutputFolder, claim
 from emulator.ngspice import Capabilities
@@ -27,7 +27,7 @@ from emulator.results import Results, gather, write_results
 from emulator.sample import Observer, Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
-from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
+from netlists.dialects.ngspice import SolverOptions, write_netlist
 from netlists.files import write_text_whole
 from netlists.printable import printable
 from netlists.weights import read_weights
@@ -117,7 +117,7 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     # what devices were taken counts, not how they were asked for
     asked = {"devices", "jacobian"}
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = write_deck(plan.choice.circuit, plan.options, np.zeros(plan.weights.core.nodes))
+    netlist = make_deck(plan.choice, plan.options, np.zeros(plan.weights.core.nodes)).text
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),

@@ -76,9 +76,14 @@ def write_netlist(circuit: Circuit, options: SolverOptions, initial: Array) -> N
     )
 
 
-def write_deck(circuit: Circuit, options: SolverOptions, initial: Array) -> str:
-    """The same netlist as one text."""
-    return _bench(circuit, options, initial, [_library(circuit), _core(circuit)])
+def write_body(circuit: Circuit) -> str:
+    """Cell library and core: the long part of a deck, the same for every sample."""
+    return "\n".join([_library(circuit), _core(circuit)])
+
+
+def write_deck(circuit: Circuit, options: SolverOptions, initial: Array, body: str | None = None) -> str:
+    """The same netlist as one text; ``body`` is its ``write_body``, where it is at hand already."""
+    return _bench(circuit, options, initial, [write_body(circuit) if body is None else body])
 
 
 def _library(circuit: Circuit) -> str:
