@@ -160,16 +160,31 @@ def trajectory(core: AnalogCore, start: Array, times: Array, *, rtol: float = RT
     Raises:
         ReferenceFailed: the solver gave up.
     """
-    states = np.empty((len(times), core.nodes))
+
+    def rate_of(chunk: int) -> Rate:
+        rate = RATES[core.family_name](core, chunk)
+        return lambda y: rate(y[:, None])[:, 0]
+
+    return chunked(core, start, times, rate_of, rtol=rtol)
+
+
+def chunked(
+    core: AnalogCore, start: Array, times: Array, rate_of: Callable[[int], Rate], *, rtol: float = RTOL
+) -> Array:
+    """(R, M) states at ascending model times within a run, from (M,) states and a rate (M,) → (M,) a chunk.
+
+    Raises:
+        ReferenceFailed: the solver gave up.
+    """
+    states = np.empty((len(times), len(start)))
     states[times <= 0] = start
     current = np.array(start, dtype=np.float64)
     for chunk in range(core.chunks):
         low, high = core.boundaries[chunk], core.boundaries[chunk + 1]
         inside = (times > low) & (times <= high)
-        rate = RATES[core.family_name](core, chunk)
 
-        def flat(_: float, y: Array, rate: Rate = rate) -> Array:
-            return rate(y[:, None])[:, 0]
+        def flat(_: float, y: Array, rate: Rate = rate_of(chunk)) -> Array:
+            return rate(y)
 
         asked, where = np.unique(np.append(times[inside], high), return_inverse=True)
         found = _solve(flat, current, float(low), asked, rtol)

@@ -1,0 +1,241 @@
+"""Sizes couplers and drivers so that the averaged phase dynamics of an array is the trained ODE.
+
+The whole run takes a given number of carrier cycles, so a model time unit is τ = cycles / (f · duration) seconds and
+a weight K is K/τ rad/s. A coupler of strength s gives −s · gain · sin(φ_i − φ_j), plus whatever else its measured
+coupling function holds; a driver of current I gives −I · gain · sin φ (reference) or −I · gain · sin 2φ (injection).
+Gains come from the characterisation, so nothing here knows what a cell is made of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from device_models.oscillator_cell import CouplerType, OscillatorCell
+from netlists.characterization import Characterization, CouplingFunction
+from netlists.core import AnalogCore, Array, Index
+
+CROSSED = ":crossed"
+FAMILIES_OF_PHASES = ("kurashil", "kuramoto")
+
+
+class SizingError(ValueError):
+    """Weights that a cell's couplers or drivers can't give; the message says how many, by how much, and what to do."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The couplers of an array: Q of them, T chunks.
+
+    Attributes:
+        receiver, sender: (Q,) nodes; a mutual coupler acts on both.
+        edge: (Q,) edge of the core whose weights it holds.
+        crossed: (Q,) wired crossed, so that the strength is positive whatever the sign of the weight. A coupler
+            whose sign changes from chunk to chunk has one link for each sign.
+        strength: (T, Q), 0 where a link has no weight in a chunk.
+        codes: (T, Q) magnitude code of each link, or None without a digital code.
+    """
+
+    receiver: Index
+    sender: Index
+    edge: Index
+    crossed: Array
+    strength: Array
+    codes: Index | None
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """An array's numbers.
+
+    Attributes:
+        cycles: carrier cycles of the whole run.
+        carrier_hz: frequency of the common reference; the injection has twice as much.
+        free_hz: free-running frequency of a cell.
+        tau: seconds per model time unit.
+        links: the couplers.
+        lsb: weight of one code, model units; 0 without codes.
+        clipped: number of weights (over all chunks) that were beyond the largest code.
+        injection: (T, N) current amplitude of the sub-harmonic injection into each cell, ampere.
+        reference: (T, N) the same of the common reference, ampere.
+        as_built: the core as the array realises it: quantised and clipped weights, first harmonics alone.
+        pulling: (T, N) rad/s by which the couplers of a node shift its frequency, whatever the phases.
+    """
+
+    cycles: float
+    carrier_hz: float
+    free_hz: float
+    tau: float
+    links: Links
+    lsb: float
+    clipped: int
+    injection: Array
+    reference: Array
+    as_built: AnalogCore
+    pulling: Array
+
+
+def size(
+    core: AnalogCore, cell: OscillatorCell, known: Characterization, *, cycles: float, coupler: CouplerType,
+    bits: int | None = None, full_scale: float | None = None, clip: bool = False,
+) -> Sizing:  # fmt: skip
+    """Sizes an array of ``cell`` for a core.
+
+    Args:
+        core: trained weights of phase oscillators.
+        cell: the oscillator.
+        known: its characterisation.
+        cycles: carrier cycles of the whole run.
+        coupler: one of the cell's coupler types.
+        bits: of the coupler's magnitude code; None for the coupler's own, and continuous weights without one.
+        full_scale: weight of the largest code, model units; None for the largest weight.
+        clip: weights beyond it are set to it, instead of an error.
+
+    Raises:
+        SizingError: another family, weights beyond ``full_scale``, directed weights on a mutual coupler, signs that
+            a coupler can't give, a detuning, or a coupler without action.
+    """
+    if core.family_name not in FAMILIES_OF_PHASES:
+        raise SizingError(
+            f"cells of oscillators realise {' and '.join(FAMILIES_OF_PHASES)}, not {core.family_name}. "
+            "Take --level phase."
+        )
+    if coupler.mutual and not core.symmetric:
+        raise SizingError(
+            f"the weights are directed, and the coupler {coupler.name!r} of {cell.name!r} is passive: it acts on both "
+            "cells alike. Take another --coupler, or symmetric weights."
+        )
+    if np.any(core.parameters["detuning"]):
+        raise SizingError(
+            f"the weights hold detunings, and {cell.name!r} has no tuning port: no element gives a cell another "
+            "frequency. Take --level lc or phase, or weights without detuning."
+        )
+    tau = cycles / (known.f0_hz * core.duration)
+    built, lsb, codes, clipped = _quantised(core, coupler, bits, full_scale, clip)
+    links = _links(built, coupler, known, tau, codes)
+    pulling = _pulling(core, links, coupler, known)
+    # couplers pull all cells alike on average: the reference then runs where the cells do
+    carrier = known.f0_hz + float(pulling.mean()) / (2 * np.pi)
+    return Sizing(
+        cycles, carrier, known.f0_hz, tau, links, lsb, clipped,
+        injection=_driven(core, "shil", known.shil.gain if known.shil else 0.0, tau, cell),
+        reference=_driven(core, "bias", known.reference_gain, tau, cell),
+        as_built=built, pulling=pulling - pulling.mean(),
+    )  # fmt: skip
+
+
+def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[CouplingFunction, ...]:
+    """Γ of the straight and, if there is one, the crossed wiring; SizingError if it was not measured."""
+    names = (coupler.name, coupler.name + CROSSED) if coupler.crossed is not None else (coupler.name,)
+    missing = [name for name in names if name not in known.coupling]
+    if missing:
+        raise SizingError(
+            f"the characterisation of {known.cell!r} has no coupling function of {missing[0]!r}."
+        )
+    found = tuple(known.coupling[name] for name in names)
+    for function in found:
+        if not np.isfinite(function.gain) or abs(function.gain) * function.strength < 1e-12 * known.f0_hz:
+            raise SizingError(
+                f"the coupler {function.coupler!r} does not act on {known.cell!r}: look at its wiring."
+            )
+    return found
+
+
+def _quantised(
+    core: AnalogCore, coupler: CouplerType, bits: int | None, full_scale: float | None, clip: bool
+) -> tuple[AnalogCore, float, Index | None, int]:
+    """The core with weights that a coupler can give, weight of a code, (T, E) signed codes, number of clipped."""
+    largest = float(np.abs(core.coupling).max(initial=0.0))
+    limit = full_scale if full_scale is not None else largest
+    beyond = np.abs(core.coupling) > limit * (1 + 1e-12)
+    if beyond.any() and not clip:
+        raise SizingError(
+            f"{int(beyond.sum())} of {beyond.size} weights are beyond the couplers' full scale of {limit:g}, by up to "
+            f"{largest - limit:.3g}. Take --full-scale {largest:g}, or --clip."
+        )
+    weights = np.clip(core.coupling, -limit, limit)
+    count = bits if bits is not None else len(coupler.bits)
+    if not count:
+        return replace(core, coupling=weights), 0.0, None, int(beyond.sum())
+    if coupler.bits and count != len(coupler.bits):
+        raise SizingError(f"the coupler {coupler.name!r} has {len(coupler.bits)} legs, not {count}.")
+    lsb = limit / (2**count - 1) if limit else 1.0
+    codes = np.rint(weights / lsb).astype(np.int64)
+    return replace(core, coupling=codes * lsb), lsb, codes, int(beyond.sum())
+
+
+def _links(
+    core: AnalogCore,
+    coupler: CouplerType,
+    known: Characterization,
+    tau: float,
+    codes: Index | None,
+) -> Links:
+    """A link a coupler; one that has no crossed wiring takes signed strengths or, if it can't, refuses."""
+    functions = coupling_functions(known, coupler)
+    once = core.edges[:, 0] < core.edges[:, 1]
+    edges = np.flatnonzero(once | (not coupler.mutual))
+    rates = core.coupling[:, edges] / tau
+    if coupler.crossed is None:
+        strength = rates / functions[0].gain
+        if codes is not None and np.any(strength < 0):
+            raise SizingError(
+                f"{int((strength < 0).sum())} weights have a sign that the coupler {coupler.name!r} can't give: it has "
+                "no crossed wiring. Take another --coupler."
+            )
+        held = np.ones(len(edges), bool)[None]
+        signs = [(held[0], False, strength)]
+    else:
+        # which wiring gives a positive weight is for the measured gains to say
+        straight, crossed = functions
+        if straight.gain * crossed.gain > 0:
+            raise SizingError(f"straight and crossed wiring of {coupler.name!r} act with the same sign.")
+        signs = []
+        for flipped, function in ((False, straight), (True, crossed)):
+            strength = np.maximum(rates / function.gain, 0.0)
+            signs.append((strength.any(axis=0), flipped, strength))
+        # couplers that are zero throughout are still there, and load
+        nowhere = ~(signs[0][0] | signs[1][0])
+        signs[0] = (signs[0][0] | nowhere, *signs[0][1:])
+    parts = [
+        (edges[held], np.full(held.sum(), flipped), strength[:, held]) for held, flipped, strength in signs
+    ]
+    edge = np.concatenate([part[0] for part in parts])
+    strength = np.concatenate([part[2] for part in parts], axis=1)
+    magnitude = None
+    if codes is not None:
+        magnitude = np.where(strength != 0, np.abs(codes[:, edge]), 0)
+    order = np.lexsort((core.edges[edge, 1], core.edges[edge, 0]))
+    return Links(
+        receiver=core.edges[edge, 0][order], sender=core.edges[edge, 1][order], edge=edge[order],
+        crossed=np.concatenate([part[1] for part in parts])[order], strength=strength[:, order],
+        codes=None if magnitude is None else magnitude[:, order],
+    )  # fmt: skip
+
+
+def _pulling(core: AnalogCore, links: Links, coupler: CouplerType, known: Characterization) -> Array:
+    """(T, N) mean action of a node's couplers, by measured Γ; a mutual coupler's sender is pulled as well."""
+    functions = coupling_functions(known, coupler)
+    pulling = np.zeros((core.chunks, core.nodes))
+    for function, mine in zip(
+        functions, (~links.crossed.astype(bool), links.crossed.astype(bool)), strict=False
+    ):
+        for chunk in range(core.chunks):
+            strength = np.abs(links.strength[chunk, mine])
+            np.add.at(pulling[chunk], links.receiver[mine], strength * function.pulling)
+            np.add.at(pulling[chunk], links.sender[mine], strength * float(function.sender_rate.mean()))
+    return pulling
+
+
+def _driven(core: AnalogCore, name: str, gain: float, tau: float, cell: OscillatorCell) -> Array:
+    """(T, N) drive that gives a parameter's rates."""
+    rates = core.parameters[name] / tau if name in core.parameters else np.zeros((core.chunks, core.nodes))
+    if not rates.any():
+        return np.zeros((core.chunks, core.nodes))
+    if not gain > 0:
+        raise SizingError(
+            f"the weights hold {name}, and {cell.name!r} does not respond to it: its phase sensitivity lacks that "
+            "harmonic. Make the cell asymmetric, or choose another injection port."
+        )
+    return np.asarray(rates / gain)
