@@ -182,8 +182,9 @@ def chunked(
     for chunk in range(core.chunks):
         low, high = core.boundaries[chunk], core.boundaries[chunk + 1]
         inside = (times > low) & (times <= high)
+        rate = rate_of(chunk)
 
-        def flat(_: float, y: Array, rate: Rate = rate_of(chunk)) -> Array:
+        def flat(_: float, y: Array, rate: Rate = rate) -> Array:
             return rate(y)
 
         asked, where = np.unique(np.append(times[inside], high), return_inverse=True)
