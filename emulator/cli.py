@@ -26,10 +26,11 @@ from device_models.printers import verilog_a
 from device_models.readout import full_scale
 from emulator import doctor as doctor_module
 from emulator.conclusion import saturation
-from emulator.devices import Choice, DevicesError
+from emulator.devices import DevicesError
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.ngspice import Capabilities, NgspiceUnavailable
+from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings
@@ -228,14 +229,14 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
+    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         """Says by which simulator, warns of what it lacks, and opens the bar for all."""
-        for warning in (*doctor_module.warnings(ability), *choice.remarks):
+        for warning in (*doctor_module.warnings(ability), *realisation.remarks):
             errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
         kept = f", {samples - todo} already finished" if todo < samples else ""
         errors.print(
             f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, "
-            f"{choice.devices} devices{kept}"
+            f"{realisation.devices} devices{kept}"
         )
         self._all = self._progress.add_task("all samples", total=todo, note="")
 
@@ -368,7 +369,7 @@ def compile_command(
                 (out / name).unlink(missing_ok=True)
         except OSError as error:
             _stop(UNUSABLE, f"can't write to {out}: {error}")
-    summary = summarise(core, circuit)
+    summary = summarise(core, circuit.inventory)
     table = Table(title=circuit.title, show_header=False)
     for name, value in [
         *([] if dialect == "verilog-a" else [("elements", f"{summary.elements}")]),

@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from emulator import figures
+from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
-from netlists.circuit import Circuit
 from netlists.compile import summarise
 from netlists.core import Array
 from netlists.printable import printable
@@ -26,9 +26,9 @@ MOST_WORDS = 2000  # characters of one value
 Pairs = list[tuple[str, str]]
 
 
-def of_circuit(weights: Weights, circuit: Circuit) -> dict[str, Any]:
+def of_circuit(weights: Weights, circuit: Realisation) -> dict[str, Any]:
     """What the weights were compiled to: ``facts`` (what, value) and ``ranges`` of the weights."""
-    core, summary = weights.core, summarise(weights.core, circuit)
+    core, summary = weights.core, summarise(weights.core, circuit.inventory)
     devices = ", ".join(
         f"{count:,} {ELEMENTS.get(kind, kind)}" for kind, count in circuit.inventory.devices.items() if count
     )

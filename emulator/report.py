@@ -24,9 +24,9 @@ from emulator.crosscheck import difference
 from emulator.doctor import warnings as shortcomings
 from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
+from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
-from netlists.circuit import Circuit
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable
@@ -55,7 +55,7 @@ class Shown:
     remark: str
 
 
-def write_report(folder: OutputFolder, results: Results, weights: Weights, circuit: Circuit) -> None:
+def write_report(folder: OutputFolder, results: Results, weights: Weights, circuit: Realisation) -> None:
     """Writes ``report.html`` and ``samples.png``, each whole or not at all.
 
     Args:
@@ -239,7 +239,7 @@ def _effort(results: Results) -> list[tuple[str, str, str, str, str]]:
     return found  # type: ignore[return-value]
 
 
-def _pace(results: Results, circuit: Circuit) -> str:
+def _pace(results: Results, circuit: Realisation) -> str:
     """How much slower than the circuit its simulation is."""
     seconds = results.rows["timing/simulator_wall"][completed_rows(results)]
     if not len(seconds) or not circuit.stop > 0:
@@ -326,7 +326,9 @@ def _tiles(
     return tuple(tiles), remark
 
 
-def _figures(results: Results, core: AnalogCore, circuit: Circuit, settings: RunSettings) -> dict[str, Any]:
+def _figures(
+    results: Results, core: AnalogCore, circuit: Realisation, settings: RunSettings
+) -> dict[str, Any]:
     """The figures as data, with what their texts need; those of no completed sample are left out."""
     rows, period = results.rows, core.family.state.periodic
     completed = completed_rows(results)

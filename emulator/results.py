@@ -46,6 +46,9 @@ ROWS: Mapping[str, Column] = {
     "samples/analog_reference": Column("the same for the reference", "V"),
     "samples/codes": Column("ADC codes of the circuit, -1 where there is none", "V", "iu"),
     "samples/codes_reference": Column("ADC codes of the reference", "V", "iu"),
+    "samples/amplitude": Column(
+        "amplitude at the end, relative to the free-running cell; NaN at phase level", "N"
+    ),
     "samples/verdict": Column("verdict on the simulation", kinds="OU"),
     "samples/reason": Column("what happened, in a sentence", kinds="OU"),
     "samples/accepted": Column("whether simulation and cross-check pass", kinds="b"),
@@ -61,6 +64,8 @@ ROWS: Mapping[str, Column] = {
     "crosscheck/sensitivity": Column("growth of a small perturbation of the start until the end"),
     "crosscheck/row_time": Column("model time of each row", "R"),
     "crosscheck/row_rms": Column("rms error over nodes at each row", "R"),
+    "energy/oscillators": Column("joules from the oscillators' supplies over the run, NaN if not modelled"),
+    "energy/couplers": Column("the same for the couplers"),
     "timing/simulator_cpu": Column("processor seconds of the simulator"),
     "timing/simulator_wall": Column("wall seconds of the simulator"),
     "timing/reference_wall": Column("wall seconds of the reference"),

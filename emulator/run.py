@@ -18,19 +18,20 @@ from typing import Any
 import numpy as np
 
 from emulator.acquire import check_converter
-from emulator.devices import choose, make_deck
+from emulator.devices import choose
 from emulator.doctor import find_capabilities
 from emulator.folder import Mode, OutputFolder, claim
 from emulator.ngspice import Capabilities
+from emulator.realisation import PhaseLevel, Realisation
 from emulator.report import write_report
 from emulator.results import Results, gather, write_results
 from emulator.sample import Observer, Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
-from netlists.dialects.ngspice import SolverOptions, write_netlist
+from netlists.dialects.ngspice import SolverOptions
 from netlists.files import write_text_whole
 from netlists.printable import printable
-from netlists.weights import read_weights
+from netlists.weights import Weights, read_weights
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
@@ -47,24 +48,28 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     check_converter(weights.core, settings.scaling, settings.adc)
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
-        options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
-        choice = choose(
-            weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
-        )
-        plan = Plan(weights, settings, choice, options)
+        plan = Plan(weights, settings, _realise(weights, settings, ability))
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
             _write_netlist(plan, folder)
             done = folder.completed()
             todo = [sample for sample in range(settings.samples) if sample not in done]
-            observer.planned(settings.samples, len(todo), ability, choice)
+            observer.planned(settings.samples, len(todo), ability, plan.realisation)
             _simulate_all(plan, folder, todo, observer, first)
             results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
-            write_report(folder, results, weights, choice.circuit)
+            write_report(folder, results, weights, plan.realisation)
     return results
+
+
+def _realise(weights: Weights, settings: RunSettings, ability: Capabilities) -> Realisation:
+    options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
+    choice = choose(
+        weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
+    )
+    return PhaseLevel(weights.core, choice, options)
 
 
 def _simulate_all(
@@ -108,7 +113,7 @@ def _simulate_all(
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
     start = plan.weights.core.initial_states(plan.settings.seed, 0)
-    for name, text in write_netlist(plan.choice.circuit, plan.options, start).by_name().items():
+    for name, text in plan.realisation.files(start).items():
         write_text_whole(folder.netlist / name, text)
 
 
@@ -117,17 +122,17 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     # what devices were taken counts, not how they were asked for
     asked = {"devices", "jacobian"}
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = make_deck(plan.choice, plan.options, np.zeros(plan.weights.core.nodes)).text
+    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes)).text
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
         "emulator_version": version("ais-emulator"),
         "ngspice_version": str(ability.version),
-        "ngspice_options": plan.options.model_dump_json(),
+        "ngspice_options": plan.realisation.options.model_dump_json(),
         "seed": settings.pop("seed"),
         "level": settings.pop("level"),
-        "devices": plan.choice.devices,
-        "jacobian": plan.choice.jacobian,
+        "devices": plan.realisation.devices,
+        "jacobian": plan.realisation.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
         "non_idealities": json.dumps(_non_idealities(plan.settings)),

@@ -10,25 +10,25 @@ import numpy as np
 
 from emulator.acquire import acquire, on_rails
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
-from emulator.devices import Choice, make_deck
 from emulator.folder import DECK
 from emulator.ngspice import Capabilities, Statistics
+from emulator.realisation import Observed, Realisation
 from emulator.reference import ReferenceFailed
 from emulator.results import ROWS, Columns, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
-from emulator.trajectory import Trajectory, from_simulation
+from emulator.trajectory import Trajectory
 from emulator.verdict import Judgement, Verdict
 from netlists.core import Array, Index
-from netlists.dialects.ngspice import SolverOptions
 from netlists.files import write_text_whole
+from netlists.scaling import Scaling
 from netlists.weights import Weights
 
 
 class Observer(Protocol):
     """What a run tells while it goes on; called from several threads."""
 
-    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
+    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         """Before the first sample: how many there are, how many are left, by which simulator and devices."""
 
     def progress(self, sample: int, fraction: float) -> None:
@@ -44,15 +44,14 @@ class Plan:
 
     weights: Weights
     settings: RunSettings
-    choice: Choice
-    options: SolverOptions
+    realisation: Realisation
 
 
 def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
     """One sample from its initial state to its codes, as results of one row."""
     core, settings = plan.weights.core, plan.settings
     start = core.initial_states(settings.seed, sample)
-    deck = make_deck(plan.choice, plan.options, start)
+    deck = plan.realisation.deck(start)
     simulation = simulator.simulate(
         deck, folder=folder, limit_s=settings.time_limit_s,
         on_progress=lambda fraction: observer.progress(sample, fraction),
@@ -61,14 +60,19 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
     if not judgement.completed:
         write_text_whole(folder / DECK, deck.text)
         return _row(plan, sample, start, judgement, statistics, None)
-    circuit = from_simulation(simulation, start, settings.scaling, core.duration)
+    observed = plan.realisation.observe(simulation, start)
     try:
         comparison = simulator.call(
-            crosscheck, core, circuit, settings.rows, settings.windows, limit_s=settings.time_limit_s
+            crosscheck,
+            core,
+            observed.trajectory,
+            settings.rows,
+            settings.windows,
+            limit_s=settings.time_limit_s,
         )
-        return _row(plan, sample, start, judgement, statistics, (circuit, comparison))
+        return _row(plan, sample, start, judgement, statistics, (observed, comparison))
     except ReferenceFailed as failure:
-        return _row(plan, sample, start, judgement, statistics, (circuit, failure))
+        return _row(plan, sample, start, judgement, statistics, (observed, failure))
     except WorkerTimeout:
         said = f"the reference took more than {settings.time_limit_s:g} s of wall time. Raise --time-limit."
         judgement = Judgement(Verdict.TIME_LIMIT, said)
@@ -80,7 +84,7 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
 
 def _row(
     plan: Plan, sample: int, start: Array, judgement: Judgement, statistics: Statistics,
-    outcome: tuple[Trajectory, Comparison | ReferenceFailed] | None,
+    outcome: tuple[Observed, Comparison | ReferenceFailed] | None,
 ) -> Results:  # fmt: skip
     """The sample's row. Figures without an outcome are NaN, codes −1."""
     core, settings = plan.weights.core, plan.settings
@@ -103,10 +107,14 @@ def _row(
     }
     runs: dict[str, Any] = {}
     if outcome is not None:
-        circuit, comparison = outcome
-        seen_by = (settings.scaling, settings.adc, settings.seed, sample)
+        observed, comparison = outcome
+        circuit = observed.trajectory
+        seen_by = (Scaling.model_validate({"tau": plan.realisation.tau}), settings.adc, settings.seed, sample)
         analog, codes = acquire(core, circuit, *seen_by)
         row |= {"samples/final": circuit.state[-1], "samples/analog": analog, "samples/codes": codes}
+        row |= {"energy/oscillators": observed.oscillators_j, "energy/couplers": observed.couplers_j}
+        if observed.amplitude is not None:
+            row["samples/amplitude"] = observed.amplitude
         if isinstance(comparison, ReferenceFailed):
             row["samples/reason"] = f"the circuit ran, but could not be cross-checked: {comparison}"
         else:

@@ -160,7 +160,7 @@ class Summary:
     longest_wire: float
 
 
-def summarise(core: AnalogCore, circuit: Circuit) -> Summary:
+def summarise(core: AnalogCore, inventory: Inventory) -> Summary:
     """Counts and lengths; wires in cell pitches (Manhattan)."""
     pairs, _ = core.couplers
     return Summary(
@@ -168,7 +168,7 @@ def summarise(core: AnalogCore, circuit: Circuit) -> Summary:
         visible=len(core.visible),
         couplers=len(pairs),
         chunks=core.chunks,
-        elements=sum(circuit.inventory.devices.values()),
+        elements=sum(inventory.devices.values()),
         degree_min=int(core.degree.min()),
         degree_mean=float(core.degree.mean()),
         degree_max=int(core.degree.max()),

@@ -232,14 +232,14 @@ def test_window_grid_has_the_known_counts_degrees_and_lengths(large: AnalogCore)
     assert len(large.visible) == 784
     assert len(large.hidden) == 3136 - 784
     assert not set(large.hidden) & set(large.visible)
-    summary = summarise(large, compile_core(large, Scaling()))
+    summary = summarise(large, compile_core(large, Scaling()).inventory)
     assert (summary.nodes, summary.visible, summary.couplers, summary.chunks) == (3136, 784, 35_970, 4)
     assert (summary.degree_min, summary.degree_max, summary.longest_wire) == (8, 24, 4.0)
     assert summary.elements == 3136 + 3136 + 35_970 + 1
 
 
 def test_summary_of_a_core_without_couplers() -> None:
-    summary = summarise(CORES["one cell"], compile_core(CORES["one cell"], Scaling()))
+    summary = summarise(CORES["one cell"], compile_core(CORES["one cell"], Scaling()).inventory)
     assert (summary.couplers, summary.degree_max, summary.longest_wire, summary.elements) == (0, 0, 0.0, 2)
 
 

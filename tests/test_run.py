@@ -234,7 +234,8 @@ def test_a_reference_without_an_answer_is_recorded_and_tried_again(
     monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
     with monkeypatch.context() as patch:
         patch.setattr(emulator.sample, "crosscheck", instead)
-        results = small_run(weights, tmp_path / "out", samples=1, time_limit_s=2.0)
+        limit = 2.0 if verdict == Verdict.TIME_LIMIT else 600.0
+        results = small_run(weights, tmp_path / "out", samples=1, time_limit_s=limit)
     assert results.verdicts == [verdict]
     assert said in results.rows["samples/reason"][0]
     again = small_run(weights, tmp_path / "out", "resume", samples=4, keep_trajectories=2)

@@ -1,0 +1,136 @@
+"""What a run's samples are simulated as: a level of fidelity, as decks in and trajectories out.
+
+A realisation knows how a core became a circuit. The rest of the way (worker, cross-check, readout, converter,
+results) is the same for all levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from emulator.devices import Choice, make_deck
+from emulator.ngspice import Deck, Simulation
+from emulator.trajectory import Trajectory, from_simulation
+from netlists.circuit import Inventory
+from netlists.core import AnalogCore, Array
+from netlists.dialects.ngspice import SolverOptions, write_netlist
+from netlists.scaling import Scaling
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one simulation brought, in model units, and what only waveforms can tell.
+
+    Attributes:
+        trajectory: states along the run.
+        amplitude: (N,) of each node's fundamental at the end, relative to the free-running cell; None at phase level.
+        oscillators_j, couplers_j: joules from the supplies over the run; NaN where no element has a supply.
+    """
+
+    trajectory: Trajectory
+    amplitude: Array | None = None
+    oscillators_j: float = math.nan
+    couplers_j: float = math.nan
+
+
+class Realisation(Protocol):
+    """A core as circuits of one level.
+
+    Attributes:
+        title: what was built, in a line.
+        devices, jacobian: form of the devices, and of what compiled ones tell the solver.
+        remarks: what a user should be told before the run.
+        tau: seconds per model time unit.
+        stop: seconds of a run.
+        inventory: the counts a simulator has to confirm.
+        options: of the solver.
+    """
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def devices(self) -> str: ...
+    @property
+    def jacobian(self) -> str: ...
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+    @property
+    def tau(self) -> float: ...
+    @property
+    def stop(self) -> float: ...
+    @property
+    def inventory(self) -> Inventory: ...
+    @property
+    def options(self) -> SolverOptions: ...
+
+    def deck(self, start: Array) -> Deck:
+        """The deck that runs from (N,) states."""
+
+    def observe(self, simulation: Simulation, start: Array) -> Observed:
+        """What a completed simulation of that deck brought."""
+
+    def files(self, start: Array) -> Mapping[str, str]:
+        """The netlist as a designer takes it, by file name."""
+
+
+@dataclass(frozen=True)
+class PhaseLevel:
+    """Cells whose voltage is the phase."""
+
+    core: AnalogCore
+    choice: Choice
+    options: SolverOptions
+
+    @property
+    def title(self) -> str:
+        """What was built."""
+        return self.choice.circuit.title
+
+    @property
+    def devices(self) -> str:
+        """Form of the devices."""
+        return self.choice.devices
+
+    @property
+    def jacobian(self) -> str:
+        """What compiled devices tell the solver."""
+        return self.choice.jacobian
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Of how the choice of devices fell."""
+        return self.choice.remarks
+
+    @property
+    def tau(self) -> float:
+        """Seconds per model time unit."""
+        return self._scaling.tau
+
+    @property
+    def stop(self) -> float:
+        """Seconds of a run."""
+        return self.choice.circuit.stop
+
+    @property
+    def inventory(self) -> Inventory:
+        """Counts."""
+        return self.choice.circuit.inventory
+
+    @property
+    def _scaling(self) -> Scaling:
+        return self.choice.circuit.scaling
+
+    def deck(self, start: Array) -> Deck:
+        """Starts from voltages that are the states."""
+        return make_deck(self.choice, self.options, start)
+
+    def observe(self, simulation: Simulation, start: Array) -> Observed:
+        """The solver's time points as they are."""
+        return Observed(from_simulation(simulation, start, self._scaling, self.core.duration))
+
+    def files(self, start: Array) -> Mapping[str, str]:
+        """Cell library, core, test bench."""
+        return write_netlist(self.choice.circuit, self.options, start).by_name()
