@@ -35,6 +35,7 @@ class Links:
             whose sign changes from chunk to chunk has one link for each sign.
         strength: (T, Q), 0 where a link has no weight in a chunk.
         codes: (T, Q) magnitude code of each link, or None without a digital code.
+        full: strength of the largest code, straight and crossed; 0 without codes.
     """
 
     receiver: Index
@@ -43,6 +44,7 @@ class Links:
     crossed: Array
     strength: Array
     codes: Index | None
+    full: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def size(
             "frequency. Take --level lc or phase, or weights without detuning."
         )
     tau = cycles / (known.f0_hz * core.duration)
-    built, lsb, codes, clipped = _quantised(core, coupler, bits, full_scale, clip)
-    links = _links(built, coupler, known, tau, codes)
+    built, limit, lsb, codes, clipped = _quantised(core, coupler, bits, full_scale, clip)
+    links = _links(built, coupler, known, tau, limit, codes)
     pulling = _pulling(core, links, coupler, known)
     # couplers pull all cells alike on average: the reference then runs where the cells do
     carrier = known.f0_hz + float(pulling.mean()) / (2 * np.pi)
@@ -144,8 +146,8 @@ def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[C
 
 def _quantised(
     core: AnalogCore, coupler: CouplerType, bits: int | None, full_scale: float | None, clip: bool
-) -> tuple[AnalogCore, float, Index | None, int]:
-    """The core with weights that a coupler can give, weight of a code, (T, E) signed codes, number of clipped."""
+) -> tuple[AnalogCore, float, float, Index | None, int]:
+    """The core with weights that a coupler can give, full scale, weight of a code, (T, E) signed codes, number of clipped."""
     largest = float(np.abs(core.coupling).max(initial=0.0))
     limit = full_scale if full_scale is not None else largest
     beyond = np.abs(core.coupling) > limit * (1 + 1e-12)
@@ -157,12 +159,12 @@ def _quantised(
     weights = np.clip(core.coupling, -limit, limit)
     count = bits if bits is not None else len(coupler.bits)
     if not count:
-        return replace(core, coupling=weights), 0.0, None, int(beyond.sum())
+        return replace(core, coupling=weights), limit, 0.0, None, int(beyond.sum())
     if coupler.bits and count != len(coupler.bits):
         raise SizingError(f"the coupler {coupler.name!r} has {len(coupler.bits)} legs, not {count}.")
     lsb = limit / (2**count - 1) if limit else 1.0
     codes = np.rint(weights / lsb).astype(np.int64)
-    return replace(core, coupling=codes * lsb), lsb, codes, int(beyond.sum())
+    return replace(core, coupling=codes * lsb), limit, lsb, codes, int(beyond.sum())
 
 
 def _links(
@@ -170,6 +172,7 @@ def _links(
     coupler: CouplerType,
     known: Characterization,
     tau: float,
+    limit: float,
     codes: Index | None,
 ) -> Links:
     """A link a coupler; one that has no crossed wiring takes signed strengths or, if it can't, refuses."""
@@ -203,14 +206,15 @@ def _links(
     ]
     edge = np.concatenate([part[0] for part in parts])
     strength = np.concatenate([part[2] for part in parts], axis=1)
-    magnitude = None
+    magnitude, full = None, (0.0, 0.0)
     if codes is not None:
+        full = (limit / tau / abs(functions[0].gain), limit / tau / abs(functions[-1].gain))
         magnitude = np.where(strength != 0, np.abs(codes[:, edge]), 0)
     order = np.lexsort((core.edges[edge, 1], core.edges[edge, 0]))
     return Links(
         receiver=core.edges[edge, 0][order], sender=core.edges[edge, 1][order], edge=edge[order],
         crossed=np.concatenate([part[1] for part in parts])[order], strength=strength[:, order],
-        codes=None if magnitude is None else magnitude[:, order],
+        codes=None if magnitude is None else magnitude[:, order], full=full,
     )  # fmt: skip
 
 

@@ -1,0 +1,271 @@
+"""The waveform levels: cells that oscillate, read through demodulators while the simulator writes.
+
+What is simulated is the carrier, cycle by cycle; what goes on to the cross-check is a trajectory of phases, as at the
+phase level. The run goes on after its end, with the last chunk's weights, until the last demodulation window is whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from emulator.demodulate import Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
+from emulator.devices import Choice
+from emulator.ngspice import Deck, Simulation
+from emulator.realisation import Observed
+from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
+from emulator.trajectory import Trajectory
+from netlists.characterization import Characterization
+from netlists.circuit import Circuit, Inventory
+from netlists.core import AnalogCore, Array
+from netlists.dialects.array_ngspice import write_array, write_array_body, write_array_deck
+from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
+from netlists.lc import LcArray
+from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
+
+Demodulation = Literal["iq", "crossings", "flipflops"]
+IQ_CYCLES, CROSSING_CYCLES = 1, 3
+EXCERPT_CYCLES = 5
+EXCERPT_NODES = 4
+PHASES = "phases"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How phases are read from waveforms.
+
+    Attributes:
+        kind: the demodulator.
+        taps: of the flip-flops.
+        rows: of the trajectory.
+        carrier_hz: of the reference.
+        duration_s: of the run.
+        amplitude: of the free-running fundamental, volts.
+        threshold: of the flip-flops, volts: the output's mean.
+    """
+
+    kind: Demodulation
+    taps: int
+    rows: int
+    carrier_hz: float
+    duration_s: float
+    amplitude: float
+    threshold: float
+
+    @property
+    def cycles(self) -> int:
+        """Of a window."""
+        return CROSSING_CYCLES if self.kind == "crossings" else IQ_CYCLES
+
+    @property
+    def stop(self) -> float:
+        """Seconds until the last window is whole; a little more, for its last flip-flop."""
+        return self.duration_s + (self.cycles + 1) / 2 / self.carrier_hz
+
+    @property
+    def centers(self) -> Array:
+        """(rows,) seconds of the windows' middles; the start is known without one."""
+        return np.linspace(0.0, self.duration_s, self.rows + 1)[1:]
+
+    def demodulator(self) -> Demodulator:
+        """A fresh one."""
+        if self.kind == "iq":
+            return IqDemodulator(self.carrier_hz, self.centers, self.cycles)
+        if self.kind == "crossings":
+            return ZeroCrossings(self.carrier_hz, self.centers, self.cycles, self.threshold)
+        return SamplingFlipFlops(self.carrier_hz, self.centers, taps=self.taps, threshold=self.threshold)
+
+    def sink(self, outputs: Sequence[str], products: Sequence[tuple[str, ...]] = ()) -> WaveformSink:
+        """What a run is reduced to: phases, supply powers, and a few nodes' first and last cycles."""
+        shown = tuple(outputs[:: max(1, len(outputs) // EXCERPT_NODES)][:EXCERPT_NODES])
+        length = EXCERPT_CYCLES / self.carrier_hz
+        return WaveformSink(
+            {PHASES: Reading(tuple(outputs), self.demodulator())},
+            Means(tuple(products), np.array([[0.0, self.duration_s]])) if products else None,
+            (Excerpt(shown, 0.0, length), Excerpt(shown, self.duration_s - length, self.duration_s)),
+        )
+
+    def trajectory(self, waveforms: Waveforms, start: Array, duration: float) -> Trajectory:
+        """Phases from (N,) ``start`` on, over a run of ``duration`` model time units."""
+        found = waveforms.demodulated[PHASES]
+        turn = 2 * np.pi
+        phase = found.phase + turn * np.round((start - found.phase[0]) / turn)
+        times = np.append(0.0, found.time * (duration / self.duration_s))
+        times[-1] = duration
+        return Trajectory(times, np.concatenate([start[None], phase]))
+
+    def relative_amplitude(self, waveforms: Waveforms) -> Array:
+        """(N,) at the end."""
+        return np.asarray(waveforms.demodulated[PHASES].amplitude[-1] / self.amplitude)
+
+
+@dataclass(frozen=True)
+class LcLevel:
+    """LC tanks with transconductance couplers, in any form of the devices."""
+
+    trained: AnalogCore
+    array: LcArray
+    choice: Choice
+    solver: SolverOptions
+    watch: Watch
+
+    @property
+    def title(self) -> str:
+        """What was built."""
+        return self.choice.circuit.title
+
+    @property
+    def devices(self) -> str:
+        """Form of the devices."""
+        return self.choice.devices
+
+    @property
+    def jacobian(self) -> str:
+        """What compiled devices tell the solver."""
+        return self.choice.jacobian
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Of how the choice of devices fell."""
+        return self.choice.remarks
+
+    @property
+    def tau(self) -> float:
+        """Seconds per model time unit of the trained weights."""
+        return self.array.tau
+
+    @property
+    def stop(self) -> float:
+        """Seconds of a run."""
+        return self.watch.stop
+
+    @property
+    def inventory(self) -> Inventory:
+        """Counts."""
+        return self.choice.circuit.inventory
+
+    @property
+    def options(self) -> SolverOptions:
+        """Of the solver."""
+        return self.solver
+
+    @property
+    def _circuit(self) -> Circuit:
+        return replace(self.choice.circuit, stop=self.watch.stop)
+
+    def deck(self, start: Array) -> Deck:
+        """Starts every cell at its phase on the limit cycle."""
+        volts, amperes = self.array.start(start)
+        circuit = self._circuit
+        return Deck(
+            text=write_deck(circuit, self.solver, volts, self.choice.body, amperes),
+            vectors=circuit.state_nodes,
+            stop=circuit.stop,
+            devices=circuit.inventory.devices,
+            unknowns=circuit.inventory.unknowns,
+            libraries=self.choice.libraries,
+            sink=self.watch.sink(circuit.state_nodes),
+        )
+
+    def observe(self, simulation: Simulation, start: Array) -> Observed:
+        """Demodulated phases and the amplitudes at the end."""
+        waveforms: Waveforms = simulation.reduced
+        return Observed(
+            self.watch.trajectory(waveforms, start, self.trained.duration),
+            self.watch.relative_amplitude(waveforms),
+            excerpts=waveforms.kept,
+        )
+
+    def files(self, start: Array) -> Mapping[str, str]:
+        """Cell library, core, test bench."""
+        volts, amperes = self.array.start(start)
+        return write_netlist(self._circuit, self.solver, volts, amperes).by_name()
+
+
+@dataclass(frozen=True)
+class CellLevel:
+    """Cells given as circuits: the CMOS ring, or a user's."""
+
+    trained: AnalogCore
+    array: OscillatorArray
+    known: Characterization
+    watch: Watch
+    solver: SolverOptions
+    body: str
+    remarks: tuple[str, ...] = ()
+    devices: str = "circuit"
+    jacobian: str = "full"
+
+    @property
+    def title(self) -> str:
+        """What was built."""
+        return self.array.title
+
+    @property
+    def tau(self) -> float:
+        """Seconds per model time unit of the trained weights."""
+        return self.array.sizing.tau
+
+    @property
+    def stop(self) -> float:
+        """Seconds of a run."""
+        return self.watch.stop
+
+    @property
+    def inventory(self) -> Inventory:
+        """Counts of the elements that are known by type; those inside a user's own text are not counted."""
+        return self.array.inventory
+
+    @property
+    def options(self) -> SolverOptions:
+        """Of the solver."""
+        return self.solver
+
+    def _supplies(self) -> list[tuple[str, str, float]]:
+        """(group, branch of its source, volts) of every supply."""
+        return [
+            (group, f"v{node}#branch", volts)
+            for group in (CELLS_SUPPLY, COUPLERS_SUPPLY)
+            for node, volts in self.array.supplies[group].items()
+        ]
+
+    def deck(self, start: Array) -> Deck:
+        """Starts every cell at its phase on the limit cycle."""
+        branches = tuple(branch for _, branch, _ in self._supplies())
+        vectors = (*self.array.outputs, *branches)
+        return Deck(
+            text=write_array_deck(self.array, self.known, start, self.body, vectors),
+            vectors=vectors,
+            stop=self.array.stop,
+            sink=self.watch.sink(self.array.outputs, [(branch,) for branch in branches]),
+        )
+
+    def observe(self, simulation: Simulation, start: Array) -> Observed:
+        """Demodulated phases, amplitudes at the end, and the energy that the supplies gave."""
+        waveforms: Waveforms = simulation.reduced
+        energy = dict.fromkeys((CELLS_SUPPLY, COUPLERS_SUPPLY), math.nan)
+        for k, (group, _, volts) in enumerate(self._supplies()):
+            joules = -volts * float(waveforms.means[0, k]) * self.watch.duration_s
+            energy[group] = joules + (0.0 if math.isnan(energy[group]) else energy[group])
+        return Observed(
+            self.watch.trajectory(waveforms, start, self.trained.duration),
+            self.watch.relative_amplitude(waveforms),
+            energy[CELLS_SUPPLY], energy[COUPLERS_SUPPLY],
+            excerpts=waveforms.kept,
+        )  # fmt: skip
+
+    def files(self, start: Array) -> Mapping[str, str]:
+        """The netlist in one file a level of the hierarchy."""
+        return write_array(self.array, self.known, start)
+
+
+def make_cell_level(
+    trained: AnalogCore, array: OscillatorArray, known: Characterization, watch: Watch, remarks: tuple[str, ...] = ()
+) -> CellLevel:
+    """A level of circuit cells; its long text is written once."""
+    options = SolverOptions(step=array.step, rows=watch.rows)
+    return CellLevel(trained, array, known, watch, options, write_array_body(array), remarks)

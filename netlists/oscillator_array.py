@@ -1,0 +1,289 @@
+"""An array of oscillator cells as a hierarchy of blocks: cells and drivers in rows, rows and couplers in a core.
+
+Nodes are named by row and column: ``r03c07_n1`` is port n1 of the cell at row 3, column 7, everywhere at the core's
+level. Inside its row the cell is ``r03c07``, its injection driver ``s_r03c07``, its reference driver ``b_r03c07``. A
+coupler is ``k_<receiver>_<sender>``, with ``x`` at the end where it is wired crossed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from device_models.elements import (
+    GROUND,
+    TIME,
+    Behavioural,
+    Block,
+    Call,
+    Capacitor,
+    Dc,
+    Element,
+    MosModel,
+    RawBlock,
+    Sine,
+    Source,
+    Transconductance,
+    Value,
+)
+from device_models.oscillator_cell import CouplerType, OscillatorCell
+from netlists.characterization import Characterization
+from netlists.core import AnalogCore, Array
+from netlists.sizing import Sizing, SizingError
+
+INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
+CELLS_SUPPLY, COUPLERS_SUPPLY = "cells", "couplers"
+CORE_CALL = "core"
+
+
+@dataclass(frozen=True)
+class OscillatorArray:
+    """A core as blocks and a bench; what changes from sample to sample is in ``initial`` alone.
+
+    Attributes:
+        title: one line.
+        cell: the oscillator.
+        models: transistor cards.
+        blocks: subcircuits, each after those it uses; the core is the last.
+        bench: sources and the core's call.
+        outputs: (N,) node of each cell's output as seen from the bench.
+        supplies: nodes of the oscillators' and of the couplers' supplies, with their volts.
+        inductors: whether cells take initial currents, by bench parameters ``ic_<node>_<inductor>``.
+        core: the grid.
+        sizing: the numbers.
+        step, stop: seconds.
+    """
+
+    title: str
+    cell: OscillatorCell
+    models: tuple[MosModel, ...]
+    blocks: tuple[Block | RawBlock, ...]
+    bench: tuple[Element, ...]
+    outputs: tuple[str, ...]
+    supplies: Mapping[str, Mapping[str, float]]
+    core: AnalogCore
+    sizing: Sizing
+    step: float
+    stop: float
+
+    def initial(self, known: Characterization, phases: Array) -> tuple[dict[str, float], dict[str, float]]:
+        """Volts by node and ampere by bench parameter of cells that stand at (N,) phases of the limit cycle."""
+        values = known.cycle.at(phases)
+        volts: dict[str, float] = {}
+        currents: dict[str, float] = {}
+        ports = [port.lower() for port in self.cell.block.ports]
+        columns = self.core.shape[1]
+        for node, name in enumerate(self.core.node_names):
+            row = f"row{node // columns:02d}"
+            for signal, value in zip(known.cycle.signals, values[node].tolist(), strict=True):
+                inside = signal[2:-1]
+                if signal.startswith("i("):
+                    currents[initial_current(name, inside)] = value
+                elif inside.lower() in ports:
+                    volts[f"x{CORE_CALL}.{name}_{inside}".lower()] = value
+                else:
+                    volts[f"x{CORE_CALL}.x{row}.x{name}.{inside}".lower()] = value
+        return volts, currents
+
+
+def initial_current(node: str, inductor: str) -> str:
+    """Bench parameter of an inductor's initial current."""
+    return f"ic_{node}_{inductor}"
+
+
+def build_array(
+    core: AnalogCore, cell: OscillatorCell, known: Characterization, sizing: Sizing, coupler: CouplerType,
+    switches: Sequence[float], stop: float, wire_farads: Array | None = None,
+) -> OscillatorArray:  # fmt: skip
+    """The array of a sized core.
+
+    Args:
+        core: the grid, as built.
+        cell: the oscillator; its coupler's block takes a bit a chunk where it has bits.
+        known: its characterisation.
+        sizing: of the core.
+        coupler: the type that was sized.
+        switches: (T−1,) seconds at which a chunk ends.
+        stop: seconds of the run.
+        wire_farads: (N,) capacitance of the wires at each cell's output, farad; None for none.
+
+    Raises:
+        SizingError: weights that change in time on a coupler that can't.
+    """
+    names = core.node_names
+    rows, columns = core.shape
+    drivers = _drivers(cell, switches)
+    shared = tuple(port for port in cell.block.ports if port in cell.supplies)
+    own = tuple(port for port in cell.block.ports if port not in cell.supplies and port != GROUND)
+    row_blocks = []
+    for row in range(rows):
+        nodes = range(row * columns, (row + 1) * columns)
+        elements: list[Element] = []
+        for node in nodes:
+            name = names[node]
+            wires = tuple(f"{name}_{port}" if port in own else port for port in cell.block.ports)
+            starts = {f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors}
+            elements.append(Call(name, wires, cell.block.name, starts))
+            elements += _driven(name, cell, sizing, node)
+            if wire_farads is not None and wire_farads[node] > 0:
+                elements.append(
+                    Capacitor(f"w_{name}", (f"{name}_{cell.output}", GROUND), float(wire_farads[node]))
+                )
+        ports = (
+            *(f"{names[node]}_{port}" for node in nodes for port in own),
+            *shared,
+            INJECTION_LINE,
+            REFERENCE_LINE,
+        )
+        row_blocks.append(Block(
+            f"row{row:02d}", ports, tuple(elements), f"Row {row}: {columns} cells with their drivers",
+        ))  # fmt: skip
+    calls: list[Element] = [Call(block.name, block.ports, block.name) for block in row_blocks]
+    calls += _couplers(core, sizing, coupler)
+    supplied = sorted(
+        {wire.port for wire in (*coupler.straight, *(coupler.crossed or ())) if wire.side == "global"}
+    )
+    core_ports = (
+        *(f"{names[node]}_{cell.output}" for node in core.visible.tolist()),
+        *shared, *(_coupler_supply(port) for port in supplied), INJECTION_LINE, REFERENCE_LINE,
+    )  # fmt: skip
+    core_block = Block(
+        "oscillator_core", core_ports, tuple(calls), f"Core: {rows} x {columns} cells, {len(sizing.links.edge)} couplers",
+        notes=("outputs of the visible cells in the image's row-major order, supplies, injection and reference lines",),
+    )  # fmt: skip
+    blocks = (
+        *cell.blocks, cell.block, *drivers,
+        *(block for block in coupler.blocks if block.name not in {b.name for b in cell.blocks}),
+        *row_blocks, core_block,
+    )  # fmt: skip
+    supplies = {
+        CELLS_SUPPLY: {port: cell.supplies[port] for port in shared},
+        COUPLERS_SUPPLY: {_coupler_supply(port): cell.supplies[port] for port in supplied},
+    }
+    shown = set(core.visible.tolist())
+    outputs = tuple(
+        f"{name}_{cell.output}" if node in shown else f"x{CORE_CALL}.{name}_{cell.output}"
+        for node, name in enumerate(names)
+    )
+    return OscillatorArray(
+        title=f"{cell.title}: {rows} x {columns} cells, {len(sizing.links.edge)} {coupler.name} couplers, "
+        f"{core.chunks} chunk(s)",
+        cell=cell, models=cell.models, blocks=blocks,
+        bench=(*_sources(supplies, known, sizing), Call(CORE_CALL, core_ports, core_block.name)),
+        outputs=outputs, supplies=supplies, core=core, sizing=sizing,
+        step=1 / (known.f0_hz * known.points_per_cycle), stop=stop,
+    )  # fmt: skip
+
+
+def _coupler_supply(port: str) -> str:
+    return f"{port}_{COUPLERS_SUPPLY}"
+
+
+def _sources(
+    supplies: Mapping[str, Mapping[str, float]], known: Characterization, sizing: Sizing
+) -> list[Element]:
+    """Supplies, and the two lines: 1 V cosines at the carrier and at twice that."""
+    found: list[Element] = [
+        Source(node, "voltage", (node, GROUND), Dc(volts))
+        for group in supplies.values()
+        for node, volts in group.items()
+    ]
+    turns = {
+        INJECTION_LINE: (2 * sizing.carrier_hz, known.shil.drive_phase if known.shil else 0.0),
+        REFERENCE_LINE: (sizing.carrier_hz, known.reference_phase),
+    }
+    # a sine a quarter of a turn early is the cosine
+    return found + [
+        Source(line, "voltage", (line, GROUND), Sine(0.0, 1.0, hertz, phase + math.pi / 2))
+        for line, (hertz, phase) in turns.items()
+    ]
+
+
+def scheduled(name: str, switches: Sequence[float]) -> sp.Expr:
+    """``name_1`` until the first switch, then ``name_2``, and so on; seconds."""
+    values = [sp.Symbol(f"{name}_{chunk}", real=True) for chunk in range(1, len(switches) + 2)]
+    cases = [(value, TIME < switch) for value, switch in zip(values, switches, strict=False)]
+    return sp.Piecewise(*cases, (values[-1], True)) if cases else values[0]
+
+
+def _drivers(cell: OscillatorCell, switches: Sequence[float]) -> tuple[Block, ...]:
+    """The injection's and the reference's driver: a line's voltage becomes a current into the cell."""
+    gain = scheduled("gm", switches)
+    parameters: dict[str, Value] = {f"gm_{chunk}": 0.0 for chunk in range(1, len(switches) + 2)}
+    pumped = cell.shil_kind == "pump"
+    return (
+        Block(
+            "shil_driver", ("line", "out"), (_driver(gain, switches, pumped),),
+            "Sub-harmonic injection: "
+            + ("a conductance pumped by the line, which carries twice the carrier" if pumped
+               else "a current from the line, which carries twice the carrier"),
+            parameters, ("gm_T siemens per volt of the line, in time chunk T",),
+        ),
+        Block(
+            "reference_driver", ("line", "out"), (_driver(gain, switches, False),),
+            "Pull of the common reference: a current from the line at the carrier",
+            parameters, ("gm_T siemens in time chunk T",),
+        ),
+    )  # fmt: skip
+
+
+def _driver(gain: sp.Expr, switches: Sequence[float], pumped: bool) -> Element:
+    if not switches and not pumped:
+        return Transconductance("m", (GROUND, "out"), ("line", GROUND), gain)
+    line, out = sp.symbols("line out", real=True)
+    controls = {line: ("line", GROUND)} | ({out: ("out", GROUND)} if pumped else {})
+    return Behavioural("m", (GROUND, "out"), gain * line * (out if pumped else 1), controls)
+
+
+def _driven(name: str, cell: OscillatorCell, sizing: Sizing, node: int) -> list[Element]:
+    """The drivers of a cell that has any drive."""
+    found: list[Element] = []
+    for letter, block, line, port, drive in [
+        ("s", "shil_driver", INJECTION_LINE, cell.shil, sizing.injection),
+        ("b", "reference_driver", REFERENCE_LINE, cell.injections[0], sizing.reference),
+    ]:
+        if drive[:, node].any():
+            gains = {f"gm_{chunk}": float(value) for chunk, value in enumerate(drive[:, node], 1)}
+            found.append(Call(f"{letter}_{name}", (line, f"{name}_{port}"), block, gains))
+    return found
+
+
+def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[Element]:
+    links, names = sizing.links, core.node_names
+    found: list[Element] = []
+    for q, (receiver, sender, crossed) in enumerate(
+        zip(links.receiver.tolist(), links.sender.tolist(), links.crossed.tolist(), strict=True)
+    ):
+        wiring = coupler.crossed if crossed and coupler.crossed is not None else coupler.straight
+        wires = []
+        for wire in wiring:
+            side = {"sender": names[sender], "receiver": names[receiver]}.get(wire.side)
+            wires.append(_coupler_supply(wire.port) if side is None else f"{side}_{wire.port}")
+        name = f"k_{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
+        given = _strengths(coupler, links.strength[:, q], links.full[int(crossed)],
+                           None if links.codes is None else links.codes[:, q])  # fmt: skip
+        found.append(Call(name, tuple(wires), coupler.blocks[-1].name, given))
+    return found
+
+
+def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Array | None) -> dict[str, Value]:
+    """Parameters of one coupler: its strength, or that of its legs and a bit a leg and chunk."""
+    if coupler.bits and codes is not None:
+        bits = {
+            f"{bit}_{chunk}": float((int(code) >> k) & 1)
+            for k, bit in enumerate(coupler.bits)
+            for chunk, code in enumerate(codes, 1)
+        }
+        return {coupler.strength: full, **bits}
+    if coupler.scheduled:
+        return {f"{coupler.strength}_{chunk}": float(value) for chunk, value in enumerate(strength, 1)}
+    if np.ptp(strength) > 0:
+        raise SizingError(
+            f"the weights change in time, and the coupler {coupler.name!r} can't. Take another --coupler, or weights "
+            "with one time chunk."
+        )
+    return {coupler.strength: float(strength[0])}
