@@ -15,7 +15,7 @@ import re
 import resource
 import time as clock
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from emulator.streaming import RawReduction, Sink, Stream, vector_name
 from emulator.verdict import Judgement, Verdict, judge_inventory, judge_reading, judge_run, judge_text
 
 Array = npt.NDArray[np.float64]
@@ -51,6 +52,10 @@ class Deck:
         devices: primitives by kind (``DEVICE_KINDS``), or None not to count.
         unknowns: node voltages and branch currents, or None not to count.
         libraries: compiled devices the netlist uses, from ``emulator.compiled``.
+        sink: takes the waveforms of a transient block by block, in place of memory; it serves one run.
+
+    Raises:
+        ValueError: a sink without a transient.
     """
 
     text: str
@@ -59,6 +64,11 @@ class Deck:
     devices: Mapping[str, int] | None = None
     unknowns: int | None = None
     libraries: tuple[Path, ...] = ()
+    sink: Sink | None = None
+
+    def __post_init__(self) -> None:
+        if self.sink is not None and self.stop is None:
+            raise ValueError("a sink takes the waveforms of a transient: give the deck its stop time")
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,13 @@ class Simulation:
 
     Attributes:
         judgement: the verdict with its place and reason.
-        time: (P,) seconds; (0,) if the analysis is no transient or none was run.
+        time: (P,) seconds; (0,) if the analysis is no transient or none was run. With a sink only the first and
+            the last point, and between them the first that is not finite.
         values: (P, M), a column for each requested vector, NaN where there is none; (1, M) without a time.
         statistics: the solver's counts and the seconds it took.
         version: of ngspice, "unknown" if the run gave no answer.
         log: ngspice's lines; of very many the first and the last 2000.
+        reduced: what the deck's sink made of the waveforms; None without one, or if nothing came to it.
     """
 
     judgement: Judgement
@@ -94,6 +106,7 @@ class Simulation:
     statistics: Statistics
     version: str
     log: tuple[str, ...] = field(default=(), repr=False)
+    reduced: Any = field(default=None, repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -172,6 +185,23 @@ class _Log:
         self._stream.close()
 
 
+class _WithoutInitData:
+    """The library, but initialised without the callback that tells of a run's vectors.
+
+    Where there is one, ngspice calls it with the run's plot, and crashes if the run goes to a file and has none
+    (39 and 46); and PySpice would make an object of every vector, for nobody.
+    """
+
+    def __init__(self, library: Any, null: Any) -> None:
+        self._library, self._null = library, null
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def ngSpice_Init(self, *callbacks: Any) -> int:
+        return int(self._library.ngSpice_Init(*callbacks[:4], self._null, *callbacks[5:]))
+
+
 @lru_cache(maxsize=1)
 def _instance() -> Any:
     """The process's one ngspice.
@@ -188,6 +218,7 @@ def _instance() -> Any:
     class Shared(NgSpiceShared):  # type: ignore[misc]
         """PySpice's instance with our log and progress; its callbacks can't raise."""
 
+        _ngspice_shared: Any
         log: _Log | None = None  # None while a command of ours is answered
         on_progress: Callable[[float], None] | None = None
 
@@ -207,9 +238,9 @@ def _instance() -> Any:
                 self.on_progress(float(match.group(1)) / 100)
             return 0
 
-        @staticmethod
-        def _send_init_data(*_: Any) -> int:
-            return 0  # PySpice would make an object of every vector, for nobody
+        def _load_library(self, verbose: bool) -> None:
+            super()._load_library(verbose)
+            self._ngspice_shared = _WithoutInitData(self._ngspice_shared, ffi.NULL)
 
         def read_circuit(self, text: str) -> None:
             """``load_circuit`` without an object a line: a twentieth of its time for a large netlist."""
@@ -259,6 +290,7 @@ def _instance() -> Any:
     except NameError as error:
         raise NgspiceUnavailable(f"the ngspice library {library} does not start: {error}") from error
     shared.ask("set num_threads=1")
+    shared.ask("set filetype=binary")
     return shared
 
 
@@ -333,6 +365,7 @@ def simulate(
 
     Raises:
         NgspiceUnavailable: the library is missing or does not load.
+        Exception: what the deck's sink raised, if the run is otherwise good.
     """
     shared = _instance()
     if folder is None:
@@ -347,22 +380,22 @@ def _simulate(shared: Any, deck: Deck, log: _Log, report: Callable[[float], None
     shared.log, shared.on_progress = log, report
     wall, cpu = clock.perf_counter(), _cpu_seconds()
     time, found, counts = np.empty(0), dict[str, Array](), dict[str, float]()
+    reduction = RawReduction(deck.vectors, deck.sink) if deck.sink is not None else None
     try:
         judgement = _load(shared, deck, log)
         loaded = clock.perf_counter()
         if judgement is None:
-            _run(shared, log)
-            time, found = _vectors(shared)
+            time, found = _run(shared, log, reduction)
             counts = _numbers(shared.ask("rusage everything"))
             judgement = judge_reading(log.lines) or _count_unknowns(counts, deck)
-            wanted = [_node(name) for name in deck.vectors]
-            judgement = judgement or judge_run(log.lines, time, found, wanted, deck.stop)
+            judgement = judgement or _judge_vectors(log.lines, time, found, deck, reduction)
         statistics = _statistics(
             counts, _cpu_seconds() - cpu, clock.perf_counter() - wall, load=loaded - wall
         )
         values = _columns(deck, found, len(time))
         version = str(shared.ngspice_version)
-        result = Simulation(judgement, time, values, statistics, version, log.lines)
+        reduced = reduction.result if reduction is not None else None
+        result = Simulation(judgement, time, values, statistics, version, log.lines, reduced)
     finally:
         shared.log, shared.on_progress = None, None
         log.close()
@@ -371,6 +404,9 @@ def _simulate(shared: Any, deck: Deck, log: _Log, report: Callable[[float], None
     if result.judgement.completed:
         for command in ("destroy all", "remcirc"):
             shared.ask(command)
+        if reduction is not None and reduction.error is not None:
+            reduction.error.add_note(f"in the sink that takes the waveforms, a {type(deck.sink).__name__}")
+            raise reduction.error
     return result
 
 
@@ -428,9 +464,30 @@ def _load_library(shared: Any, library: Path) -> Judgement | None:
     return None
 
 
-def _run(shared: Any, log: _Log) -> None:
+def _run(shared: Any, log: _Log, reduction: RawReduction | None) -> tuple[Array, dict[str, Array]]:
+    """Time and vectors of the run; of one that is reduced on its way only the points that were kept."""
+    if reduction is None:
+        _command(shared, log, "run")
+        return _vectors(shared)
+    with Stream(reduction) as stream:
+        _command(shared, log, f"run {stream.path}")
+    return reduction.time, reduction.found
+
+
+def _judge_vectors(
+    lines: Sequence[str], time: Array, found: Mapping[str, Array], deck: Deck, reduction: RawReduction | None
+) -> Judgement:
+    judgement = judge_run(lines, time, found, [vector_name(name) for name in deck.vectors], deck.stop)
+    fault = reduction.fault if reduction is not None else None
+    # a file that could not be read at all has neither vectors nor a last time, for a reason of its own
+    if fault is not None and (judgement.completed or not len(time)):
+        return Judgement(Verdict.TRUNCATED, fault)
+    return judgement
+
+
+def _command(shared: Any, log: _Log, command: str) -> None:
     try:
-        shared.run()
+        shared.exec_command(command)
     except NameError as error:
         log.add(f"PySpice: {error}")
 
@@ -456,19 +513,13 @@ def _vectors(shared: Any) -> tuple[Array, dict[str, Array]]:
     names = [name for name in shared.plot_names if name != "const"]
     if not names:
         return np.empty(0), {}
-    found = {_node(name): values for name, values in shared.real_vectors(names[0]).items()}
+    found = {vector_name(name): values for name, values in shared.real_vectors(names[0]).items()}
     return found.pop("time", np.empty(0)), found
-
-
-def _node(vector: str) -> str:
-    """Node name of a vector: ngspice lists a node that is a number, 2, as ``V(2)``."""
-    name = vector.lower()
-    return name[2:-1] if name.startswith("v(") and name.endswith(")") else name
 
 
 def _columns(deck: Deck, found: Mapping[str, Array], points: int) -> Array:
     """(P, M) values of the requested vectors; NaN where one is missing or shorter than the others."""
-    columns = [found.get(_node(name), np.empty(0)) for name in deck.vectors]
+    columns = [found.get(vector_name(name), np.empty(0)) for name in deck.vectors]
     rows = points if deck.stop is not None else max((len(column) for column in columns), default=0)
     values = np.full((rows, len(columns)), np.nan)
     for k, column in enumerate(columns):
