@@ -52,12 +52,30 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Carrier:
+    """The common reference that every cell hears.
+
+    Attributes:
+        phase: θ, which self terms may depend on, in rad: ``frequency`` × model time, 0 at the start.
+        frequency: parameter of scope ``core``, in rad per model time unit.
+    """
+
+    phase: sp.Symbol
+    frequency: Parameter
+
+
+@dataclass(frozen=True)
 class CellModel:
     """A family of analog cells, as mathematics.
 
     The rate of the (single) state of node i is
 
         dx_i/dt = self_term(x_i) + coupling(x_i, {Σ_j K_ij f(x_j) for every feature f})
+
+    and, with a resonator, a second state: the current y_i (in units of C/τ times one volt) of an inductor from the
+    state's node to ground,
+
+        dx_i/dt = self_term(x_i) + coupling(...) − y_i,   dy_i/dt = x_i / inductance_i
 
     Attributes:
         family: name in the weights file and in the netlist (lower case, identifier).
@@ -70,6 +88,10 @@ class CellModel:
         sums: for each feature the symbol that stands for the weighted sum a node receives.
         coupling: the rate the sums cause, a function of the own state, the sums and the parameters.
         source: where the equation comes from.
+        default_readout: kind of ``device_models.readout`` that suits the state.
+        carrier: the common reference, if ``self_term`` depends on time through its phase.
+        resonator: the relative inductance, a parameter of scope ``node``: 1 makes τ²/C henry, which resonates
+            with the cell's capacitor at one radian per model time unit. None: there is no inductor.
     """
 
     family: str
@@ -82,6 +104,8 @@ class CellModel:
     coupling: sp.Expr
     source: str
     default_readout: str = "linear"
+    carrier: Carrier | None = None
+    resonator: Parameter | None = None
 
     def __post_init__(self) -> None:
         if not self.family.isidentifier() or self.family != self.family.lower():
@@ -89,10 +113,11 @@ class CellModel:
         if set(self.features) != set(self.sums):
             raise ValueError(f"features {sorted(self.features)} and sums {sorted(self.sums)} differ")
         own = {self.state.symbol}
+        time = {self.carrier.phase} if self.carrier else set()
         known = {p.symbol for p in self.parameters}
         common = {p.symbol for p in self.parameters if p.scope == "core"}
         for what, expression, allowed in [
-            ("self_term", self.self_term, own | known),
+            ("self_term", self.self_term, own | known | time),
             ("coupling", self.coupling, own | known | set(self.sums.values())),
             *((f"feature {name}", expression, own | common) for name, expression in self.features.items()),
         ]:

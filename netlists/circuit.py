@@ -35,6 +35,23 @@ class Instance:
     subcircuit: str
     parameters: Mapping[str, float]
     lists: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)  # parameters that are global ones, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Tank:
+    """The inductor of a cell with a resonator: what the test bench says of it, since its start is a sample's.
+
+    Attributes:
+        name: of the inductor to put from ``node`` to ground, or, where the cell has one inside, of the global
+            parameter that its initial current comes from.
+        node: the state's node, or None if the inductor is inside the cell.
+        henry: its inductance.
+    """
+
+    name: str
+    node: str | None
+    henry: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,7 @@ class Circuit:
         models: model cards of compiled devices.
         device_source: C source of the library that holds them; to be built and loaded before the netlist.
         flat: the core's instances stand in the test bench itself, not in a subcircuit.
+        tanks: (N,) inductors of cells with a resonator, in the order of ``state_nodes``; else empty.
     """
 
     title: str
@@ -136,3 +154,4 @@ class Circuit:
     models: tuple[DeviceModel, ...] = ()
     device_source: str | None = None
     flat: bool = False
+    tanks: tuple[Tank, ...] = ()

@@ -16,12 +16,14 @@ from netlists.circuit import (
     Instance,
     Inventory,
     Subcircuit,
+    Tank,
     VoltageSteps,
     scaling_parameters,
 )
 from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
+from netlists.tank import carrier_parameter, tank_inductances
 
 # A breakpoint may be hit an ulp or two late: the switch waits this much longer, relative to the boundary,
 # so that the step that ends there still belongs to the old chunk.
@@ -61,10 +63,19 @@ def _compile_behavioural(
     # a summing cell receives on nodes of its own, all others on the state's
     adders = tuple(printer.summing_ports(model).values())
     inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
+    henries = tank_inductances(core, scaling)
+    tanks = tuple(Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries)))
+    cell_values, starts = _cell_parameters(core), [{}] * core.nodes
+    if model.resonator is not None:
+        relative = core.parameters[model.resonator.name].tolist()
+        cell_values = [
+            values | {model.resonator.name: own} for values, own in zip(cell_values, relative, strict=True)
+        ]
+        starts = [{printer.INITIAL_CURRENT: tank.name} for tank in tanks]
 
     cells = [
-        Instance(f"X{name}", (name, *inputs[name]), f"{model.family}_cell", values)
-        for name, values in zip(names, _cell_parameters(core), strict=True)
+        Instance(f"X{name}", (name, *inputs[name]), f"{model.family}_cell", values, references=start)
+        for name, values, start in zip(names, cell_values, starts, strict=True)
     ]
     keys = [f"k_{chunk}" for chunk in range(1, chunks + 1)]
     couplers = [
@@ -98,10 +109,12 @@ def _compile_behavioural(
                 "capacitor": core.nodes,
                 "voltage": int(clock is not None),
                 **({"resistor": core.nodes * len(adders)} if adders else {}),
+                **({"inductor": core.nodes} if tanks else {}),
             },
-            # the clock adds its node and its branch current
-            unknowns=core.nodes * (1 + len(adders)) + 2 * int(clock is not None),
+            # the clock adds its node and its branch current, an inductor its branch current
+            unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * int(clock is not None),
         ),
+        tanks=tanks,
     )
 
 
@@ -109,6 +122,7 @@ def _globals(core: AnalogCore, scaling: Scaling, switches: list[float]) -> tuple
     model = core.family
     return (
         *scaling_parameters(scaling),
+        *carrier_parameter(core, scaling),
         *(
             GlobalParameter(
                 printer.common_parameter(model, p.name),

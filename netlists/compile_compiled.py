@@ -15,11 +15,13 @@ from netlists.circuit import (
     Instance,
     Inventory,
     Subcircuit,
+    Tank,
     VoltageSteps,
     scaling_parameters,
 )
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
+from netlists.tank import carrier_frequency, carrier_parameter, tank_inductances
 
 
 def compile_compiled(
@@ -57,17 +59,19 @@ def compile_compiled(
         nodes = (name, *(names[sender] for sender in senders[own]))
         cells.append(Instance(f"N{name}", nodes, f"{model.family}_{degree}", values, lists))
 
+    carrier = [] if (w := carrier_frequency(core, scaling)) is None else [w]
     shared = dict(
-        zip(printer.model_parameter_names(chunks), [scaling.conductance, scaling.capacitance, *switches],
-            strict=True)
+        zip(printer.model_parameter_names(model, chunks),
+            [scaling.conductance, scaling.capacitance, *carrier, *switches], strict=True)
     )  # fmt: skip
+    henries = tank_inductances(core, scaling)
     counts = Counter(degrees)
     library = printer.osdi_library(model, counts, chunks)
     rows, columns = core.shape
     visible = tuple(names[node] for node in core.visible.tolist())
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, compiled cells, {chunks} chunk(s)",
-        globals=scaling_parameters(scaling),
+        globals=(*scaling_parameters(scaling), *carrier_parameter(core, scaling)),
         scaling=scaling,
         library=(),
         core=Subcircuit("ais_core", visible, tuple(cells), f"{rows} x {columns} {model.title}"),
@@ -79,8 +83,10 @@ def compile_compiled(
             devices={
                 **{library.device(degree, jacobian): n for degree, n in counts.items()},
                 "voltage": int(clock is not None),
+                **({"inductor": core.nodes} if henries else {}),
             },
-            unknowns=core.nodes + 2 * int(clock is not None),
+            # an inductor adds its branch current
+            unknowns=core.nodes + len(henries) + 2 * int(clock is not None),
         ),
         models=tuple(
             DeviceModel(
@@ -90,4 +96,7 @@ def compile_compiled(
         ),
         device_source=library.source,
         flat=True,
+        tanks=tuple(
+            Tank(f"L{name}", name, henry) for name, henry in zip(names, henries, strict=bool(henries))
+        ),
     )  # fmt: skip

@@ -23,6 +23,9 @@ _RELATIONS = {sp.StrictLessThan: "<", sp.LessThan: "<=", sp.StrictGreaterThan: "
 _LARGEST_PRODUCT = 16
 _LARGEST_INTEGER = 10**11
 
+CARRIER = "ais_w"  # global parameter: the common reference's angular frequency, rad/s
+INITIAL_CURRENT = "ic"  # parameter of a cell with a resonator
+
 
 class ExpressionPrinter(Printer):  # type: ignore[misc]
     """SymPy to the expression language of a B source. What has no method here is refused.
@@ -175,7 +178,8 @@ def cell_subcircuit(model: CellModel, chunks: int) -> str:
     """The cell: storage and self term, and where the coupling needs them, its summing nodes.
 
     Ports: the state, then a summing node for each feature if the coupling form is ``summing``. Parameters:
-    one value, or one a chunk. A summing node holds one volt per unit of the weighted sum.
+    one value, or one a chunk; with a resonator its relative inductance, and the inductor's initial current in
+    ampere. A summing node holds one volt per unit of the weighted sum.
     """
     port = str(model.state.symbol)
     names: dict[sp.Symbol, str] = {model.state.symbol: f"v({port})", **_common_names(model)}
@@ -187,6 +191,13 @@ def cell_subcircuit(model: CellModel, chunks: int) -> str:
         elif parameter.scope == "node-and-chunk":
             names[parameter.symbol] = scheduled(parameter.name, chunks)
             arguments += [f"{parameter.name}_{k}={number(parameter.default)}" for k in range(1, chunks + 1)]
+    if model.carrier is not None:
+        names[model.carrier.phase] = f"({{{CARRIER}}}*time)"
+    tank: list[str] = []
+    if model.resonator is not None:
+        name = model.resonator.name
+        arguments += [f"{name}={number(model.resonator.default)}", f"{INITIAL_CURRENT}=0"]
+        tank = [f"Ltank {port} 0 {{{name}*ais_c/(ais_g*ais_g)}} ic={{{INITIAL_CURRENT}}}"]
     rate, adders = model.self_term, []
     sums = summing_ports(model)
     if sums:
@@ -199,6 +210,7 @@ def cell_subcircuit(model: CellModel, chunks: int) -> str:
         f"*   rate = {rate}   (per model time unit; 1 V is {_unit(model)})",
         *_wrapped(f".subckt {model.family}_cell {' '.join([port, *sums.values()])}", arguments),
         f"Cstate {port} 0 {{ais_c}}",
+        *tank,
         *adders,
         f"Bself 0 {port} I = {{ais_g}}*({print_expression(rate, names)})",
         f".ends {model.family}_cell",

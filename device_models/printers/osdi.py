@@ -51,9 +51,11 @@ def weights_name(chunk: int) -> str:
     return f"k_{chunk}"
 
 
-def model_parameter_names(chunks: int) -> list[str]:
-    """Names of what all cells share: ``g`` (S), ``c`` (F), and when each chunk but the last ends (s)."""
-    return ["g", "c", *(f"switch_{chunk}" for chunk in range(1, chunks))]
+def model_parameter_names(model: CellModel, chunks: int) -> list[str]:
+    """Names of what all cells share: ``g`` (S), ``c`` (F), the carrier's ``w`` (rad/s) where there is one, and when
+    each chunk but the last ends (s)."""
+    carrier = ["w"] if model.carrier is not None else []
+    return ["g", "c", *carrier, *(f"switch_{chunk}" for chunk in range(1, chunks))]
 
 
 class _CPrinter(C99CodePrinter):  # type: ignore[misc]
@@ -127,10 +129,14 @@ def _sizes(model: CellModel, chunks: int) -> str:
         columns.append([first + (chunk if count > 1 else 0) for chunk in range(chunks)])
         defaults += [repr(float(parameter.default))] * count
         first += count
+    # an oscillation of 64 points a cycle is extrapolated to 1e-6 by six points, to 1e-4 by four
+    past, largest = (6, 64.0) if model.resonator is not None else (4, 16.0)
     rows = [", ".join(str(column[chunk]) for column in columns) or "0" for chunk in range(chunks)]
     return "\n".join([
         f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
-        f"       INSTANCE_PARAMETERS = {first}, MODEL_PARAMETERS = {len(model_parameter_names(chunks))} }};",
+        f"       INSTANCE_PARAMETERS = {first}, MODEL_PARAMETERS = {len(model_parameter_names(model, chunks))},",
+        f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past} }};",
+        f"#define LARGEST_WEIGHT {largest}",
         f"static const uint32_t parameter_at[][PARAMETERS + 1] = {{{', '.join(f'{{{r}}}' for r in rows)}}};",
         f"static const double parameter_default[] = {{{', '.join(defaults) or '0'}}};",
         "",
@@ -145,15 +151,23 @@ def _equations(model: CellModel) -> str:
     sums = {model.sums[name]: sp.Symbol(f"sums[{k}]", real=True) for k, name in enumerate(names)}
     given = {p.symbol: sp.Symbol(f"parameters[{k}]", real=True) for k, p in enumerate(model.parameters)}
     state = {x: sp.Symbol("x", real=True)}
+    timed = {term: sp.Symbol(f"timed[{k}]", real=True) for k, term in enumerate(_timed(model))}
 
     def written(expression: sp.Expr) -> sp.Expr:
         """In terms of the own features, which are there anyway, as far as it goes."""
-        return _multiple_angles(expression, x, known).subs(known).subs({**sums, **given, **state})
+        told = _multiple_angles(expression.xreplace(timed), x, known).subs(known)
+        return told.subs({**sums, **given, **state})
 
     rate = model.self_term + model.coupling
     slopes = [sp.diff(model.features[name], x) for name in names]
     by_sum = [sp.diff(model.coupling, model.sums[name]) for name in names]
+    angle = {model.carrier.phase: sp.Symbol("theta", real=True)} if model.carrier is not None else {}
     return "\n".join([
+        "/* What depends on the time alone, the same for all cells. */",
+        *_function(
+            "static inline void time_terms(double theta, double *timed)",
+            {str(symbol): term.subs(angle) for term, symbol in timed.items()},
+        ),
         *_function(
             "static inline void cell_features(double x, double *features)",
             {f"features[{k}]": model.features[name].subs(state) for k, name in enumerate(names)},
@@ -178,7 +192,7 @@ def _equations(model: CellModel) -> str:
         f"/* rate = {model.self_term} + {model.coupling} */",
         *_function(
             "static inline void cell_rate(double x, const double *features, const double *sums, "
-            "const double *parameters,\n    double *rate, double *slope, double *by_sum)",
+            "const double *parameters,\n    const double *timed, double *rate, double *slope, double *by_sum)",
             {
                 "*rate": written(rate),
                 "*slope": written(sp.diff(rate, x)),
@@ -186,6 +200,14 @@ def _equations(model: CellModel) -> str:
             },
         ),
     ])  # fmt: skip
+
+
+def _timed(model: CellModel) -> list[sp.Expr]:
+    """Functions of the carrier's phase and of nothing else, such as cos(2θ)."""
+    if model.carrier is None:
+        return []
+    found = (model.self_term + model.coupling).atoms(sp.Function)
+    return sorted((term for term in found if term.free_symbols == {model.carrier.phase}), key=str)
 
 
 def _multiple_angles(expression: sp.Expr, x: sp.Symbol, known: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
@@ -239,6 +261,9 @@ def _nodes_and_entries(model: CellModel, largest: int) -> str:
     ])  # fmt: skip
 
 
+_SHARED_UNITS = {"g": "S", "c": "F", "w": "rad/s"}
+
+
 def _parameters(model: CellModel, chunks: int) -> str:
     """The parameter table: an instance's, then the model's. A text for each chunk's weights."""
     rate = f"{model.state.unit} per model time unit"
@@ -251,8 +276,8 @@ def _parameters(model: CellModel, chunks: int) -> str:
         ]
     rows += [(weights_name(k), rate, f"neighbours' weights in chunk {k}", text) for k in range(1, chunks + 1)]
     rows += [
-        (name, {"g": "S", "c": "F"}.get(name, "s"), "of all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
-        for name in model_parameter_names(chunks)
+        (name, _SHARED_UNITS.get(name, "s"), "of all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
+        for name in model_parameter_names(model, chunks)
     ]
     return "\n".join([
         "static Parameter parameters[] = {",

@@ -2,15 +2,16 @@
  *
  *   d(C x)/dt = g * rate(x, sums),  sum_f = sum over neighbours j of k_j * f(x_j)
  *
- * Printed above this text: the family's sizes (FEATURES, PARAMETERS, INSTANCE_PARAMETERS, CHUNKS), where its
- * parameters are (parameter_at, parameter_default), and cell_features, cell_slopes and cell_rate, derived
- * from its one description. Printed below it: the descriptors, one for each number of neighbours.
+ * Printed above this text: the family's sizes (FEATURES, PARAMETERS, INSTANCE_PARAMETERS, CHUNKS, ...), where its
+ * parameters are (parameter_at, parameter_default), and time_terms, cell_features, cell_slopes and cell_rate,
+ * derived from its one description. Printed below it: the descriptors, one for each number of neighbours.
  *
  * Here: an instance's data, what a cell does by itself, and what it stamps. See osdi_sweep.c for all at once.
  */
 
 typedef struct {
   double g, c;               /* S and F: a rate of one is a current of g times one volt into c */
+  double w;                  /* rad/s of the carrier, if there is one */
   double switches[CHUNKS];   /* s; switches[k] ends chunk k, the last one is never looked at */
 } Model;
 
@@ -83,6 +84,8 @@ static void evaluate_alone(Cell *cell, const Model *model, const SimulatorInfo *
   const uint32_t *node = node_numbers(cell), chunk = chunk_at(model->switches, info->abstime);
   const double *weight = weights(cell, chunk), g = model->g * values(cell)[0];
   double sums[FEATURES] = {0}, by_sum[FEATURES], features[FEATURES], parameters[PARAMETERS + 1], rate, slope;
+  double timed[TIMED + 1];
+  time_terms(model->w * info->abstime, timed);
   for (uint32_t j = 0; j < cell->neighbours; j++) {
     cell_features(info->prev_solve[node[j + 1]], features);
     for (int f = 0; f < FEATURES; f++) sums[f] += weight[j] * features[f];
@@ -90,7 +93,7 @@ static void evaluate_alone(Cell *cell, const Model *model, const SimulatorInfo *
   cell->x = info->prev_solve[node[0]];
   cell_features(cell->x, features);
   gather_parameters(cell, chunk, parameters);
-  cell_rate(cell->x, features, sums, parameters, &rate, &slope, by_sum);
+  cell_rate(cell->x, features, sums, parameters, timed, &rate, &slope, by_sum);
   cell->current = -g * rate;
   cell->slope = -g * slope;
   finish(cell, g, weight, by_sum, info->prev_solve, NULL, node + 1);
@@ -212,7 +215,8 @@ static uint32_t given_in_model(void *model, uint32_t id) {
 }
 
 static void *access_model(Model *model, uint32_t id) {
-  return id == 0 ? &model->g : id == 1 ? &model->c : &model->switches[id - 2];
+  if (CARRIER && id == 2) return &model->w;
+  return id == 0 ? &model->g : id == 1 ? &model->c : &model->switches[id - 2 - CARRIER];
 }
 
 /* What depends on the layout, and the descriptor itself, for d neighbours and one kind of Jacobian. */

@@ -8,8 +8,9 @@
 
 static uint64_t generations; /* in the whole process, counted by atomic operations */
 
-enum { PAST = 4 };          /* accepted time points that the prediction uses: a cubic through four */
-#define LARGEST_WEIGHT 16.0 /* of one of them; larger where two are too close together to extrapolate from */
+/* PAST accepted time points give the prediction, the polynomial through them; LARGEST_WEIGHT is that of one of them,
+ * larger where two are too close together to extrapolate from. Both are printed with the family's sizes.
+ */
 
 typedef struct {
   uint64_t generation, setups;
@@ -17,7 +18,7 @@ typedef struct {
   double time;              /* when */
   bool closed, slopes_wanted;
   uint32_t cells, cells_room, links, links_room, nodes, nodes_room;
-  double switches[CHUNKS];
+  double w, switches[CHUNKS];
   uint32_t chunk, known;    /* known: how many past points there are */
   double times[PAST];
   /* a cell */
@@ -79,7 +80,9 @@ static void enrol(Sweep *s, Cell *cell, const Model *model, const SimulatorInfo 
     s->cells = s->links = s->nodes = s->known = 0;
     s->chunk = chunk_at(model->switches, info->abstime);
     memcpy(s->switches, model->switches, sizeof s->switches);
+    s->w = model->w;
   }
+  if (CARRIER && s->w != model->w) return;
   if (CHUNKS > 1 && memcmp(s->switches, model->switches, sizeof(double) * (CHUNKS - 1))) return;
   const uint32_t *node = node_numbers(cell), d = cell->neighbours;
   uint32_t top = 0;
@@ -154,6 +157,8 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   if (s->slopes_wanted)
     for (uint32_t n = 0; n < s->nodes; n++) cell_slopes(s->x[n], s->slopes + (size_t)n * FEATURES);
 
+  double timed[TIMED + 1];
+  time_terms(s->w * info->abstime, timed);
   const double *restrict weight = s->weight[s->chunk], *restrict features = s->features;
   const uint32_t *restrict from = s->from;
   for (uint32_t i = 0; i < s->cells; i++) {
@@ -162,7 +167,8 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
       for (int f = 0; f < FEATURES; f++) sums[f] += weight[k] * features[(size_t)from[k] * FEATURES + f];
     uint32_t own = s->own[i];
     cell_rate(s->x[own], features + (size_t)own * FEATURES, sums,
-              s->parameters[s->chunk] + (size_t)i * PARAMETERS, &rate, &slope, s->by_sum + (size_t)i * FEATURES);
+              s->parameters[s->chunk] + (size_t)i * PARAMETERS, timed, &rate, &slope,
+              s->by_sum + (size_t)i * FEATURES);
     s->current[i] = -s->g[i] * rate;
     s->slope[i] = -s->g[i] * slope;
   }

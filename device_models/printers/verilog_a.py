@@ -41,7 +41,8 @@ def module(model: CellModel, neighbours: int, chunks: int) -> str:
     """One Verilog-A module. Ports: the state, then each neighbour's state.
 
     Parameters: ``ais_c``, ``ais_g`` (= C/τ), ``ais_switch_k`` (chunk k ends), the cell's own (a value a chunk where
-    they are scheduled), and ``k_<neighbour>_<chunk>``, the couplings per model time unit.
+    they are scheduled), and ``k_<neighbour>_<chunk>``, the couplings per model time unit; with a carrier ``ais_w``,
+    its angular frequency. A resonator's inductor stands beside the module, not in it.
     """
     own = str(model.state.symbol)
     inputs = [f"in{j}" for j in range(1, neighbours + 1)]
@@ -49,6 +50,8 @@ def module(model: CellModel, neighbours: int, chunks: int) -> str:
         ("ais_c", 1e-12, "state capacitor, farad"),
         ("ais_g", 1e-6, "C / tau, ampere per unit of rate"),
     ]
+    if model.carrier is not None:
+        declared += [("ais_w", 0.0, "angular frequency of the common reference, rad/s")]
     declared += [(f"ais_switch_{k}", 0.0, f"chunk {k} ends, seconds") for k in range(1, chunks)]
     for p in model.parameters:
         declared += [(name, p.default, f"{p.meaning}, {p.unit}") for name in _instances_of(p, chunks)]
@@ -122,5 +125,7 @@ def _print(expression: sp.Expr, model: CellModel, port: str) -> str:
     names = {model.state.symbol: f"V({port})"}
     for p in model.parameters:
         names[p.symbol] = _variable(p) if p.scope == "node-and-chunk" else p.name
+    if model.carrier is not None:
+        names[model.carrier.phase] = "(ais_w*$abstime)"
     names |= {symbol: str(symbol) for symbol in model.sums.values()}
     return str(_VerilogAPrinter(names).doprint(expression))

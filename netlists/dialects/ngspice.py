@@ -28,6 +28,9 @@ class SolverOptions(BaseModel):
     reltol: float = Field(1e-6, gt=0, lt=1, description="relative tolerance of Newton and of the local error")
     rows: int = Field(200, ge=1, description="the step is at most the run's length over this")
     method: str = Field("trap", pattern="^(trap|gear)$", description="integration method")
+    step: float | None = Field(
+        None, gt=0, description="fixed step in seconds, in place of rows and without control of the local error"
+    )
     klu: bool = Field(False, description="KLU sparse solver (needs ngspice 42 or later)")
 
     @property
@@ -59,8 +62,13 @@ class NetlistFiles:
         return files if self.devices is None else files | {DEVICES_SOURCE: self.devices}
 
 
-def write_netlist(circuit: Circuit, options: SolverOptions, initial: Array) -> NetlistFiles:
-    """The netlist as a designer takes it; the head of the test bench says how to run it."""
+def write_netlist(
+    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None
+) -> NetlistFiles:
+    """The netlist as a designer takes it; the head of the test bench says how to run it.
+
+    ``initial`` and ``currents`` are those of ``write_deck``.
+    """
     head = [f"* Run it: ngspice -b -r testbench.raw {BENCH_FILE}"]
     if circuit.device_source is not None:
         head = [
@@ -72,8 +80,9 @@ def write_netlist(circuit: Circuit, options: SolverOptions, initial: Array) -> N
         ]
     head += [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"]
     return NetlistFiles(
-        _library(circuit), _core(circuit), _bench(circuit, options, initial, head), circuit.device_source
-    )
+        _library(circuit), _core(circuit), _bench(circuit, options, initial, currents, head),
+        circuit.device_source,
+    )  # fmt: skip
 
 
 def write_body(circuit: Circuit) -> str:
@@ -81,9 +90,20 @@ def write_body(circuit: Circuit) -> str:
     return "\n".join([_library(circuit), _core(circuit)])
 
 
-def write_deck(circuit: Circuit, options: SolverOptions, initial: Array, body: str | None = None) -> str:
-    """The same netlist as one text; ``body`` is its ``write_body``, where it is at hand already."""
-    return _bench(circuit, options, initial, [write_body(circuit) if body is None else body])
+def write_deck(
+    circuit: Circuit, options: SolverOptions, initial: Array, body: str | None = None,
+    currents: Array | None = None,
+) -> str:  # fmt: skip
+    """The same netlist as one text.
+
+    Args:
+        circuit: the circuit.
+        options: of the solver.
+        initial: (N,) states in their unit, one volt each.
+        body: its ``write_body``, where it is at hand already.
+        currents: (N,) ampere in the inductors at the start, where cells have them; None is no current.
+    """
+    return _bench(circuit, options, initial, currents, [write_body(circuit) if body is None else body])
 
 
 def _library(circuit: Circuit) -> str:
@@ -124,13 +144,15 @@ def _core(circuit: Circuit) -> str:
     return "\n".join(lines)
 
 
-def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: Sequence[str]) -> str:
+def _bench(
+    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None, includes: Sequence[str]
+) -> str:
     """``initial`` is (N,) in units of state, one volt each."""
     if initial.shape != (len(circuit.state_nodes),) or not np.isfinite(initial).all():
         raise ValueError(
             f"initial state has shape {initial.shape}, expected ({len(circuit.state_nodes)},), finite"
         )
-    step = circuit.stop / options.rows
+    step = options.step or circuit.stop / options.rows
     lines = [
         f"* {circuit.title}",
         "* Test bench",
@@ -142,6 +164,7 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
             "* A ramp that nothing reads: its corners are breakpoints, so that no step straddles a chunk's end"
         )
         lines += _steps(circuit.clock)
+    lines += _tanks(circuit, currents)
     lines.append("* Initial states, in volts (one a unit of state)")
     lines += [
         f".ic v({checked_name(node)})={number(value)}"
@@ -152,6 +175,8 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
         f"abstol={number(options.abstol(circuit.scaling.conductance))} "
         f"chgtol={number(options.chgtol(circuit.scaling.capacitance))}"
     )
+    if options.step is not None:
+        tolerances += " trtol=1e12"  # the local error is never too large, so that every step is the longest one
     lines.append(f".options method={options.method} {tolerances}{' klu' if options.klu else ''}")
     if not circuit.flat:
         # a flat circuit's nodes are its states, and all nodes are saved unless told otherwise: ngspice
@@ -159,6 +184,27 @@ def _bench(circuit: Circuit, options: SolverOptions, initial: Array, includes: S
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
     return "\n".join([*lines, ".end", ""])
+
+
+def _tanks(circuit: Circuit, currents: Array | None) -> list[str]:
+    """The inductors with their initial currents, or the parameters that say these to the inductors in the cells."""
+    if currents is None:
+        currents = np.zeros(len(circuit.tanks))
+    if currents.shape != (len(circuit.tanks),) or not np.isfinite(currents).all():
+        raise ValueError(
+            f"initial currents have shape {currents.shape}, expected ({len(circuit.tanks)},), finite"
+        )
+    if not circuit.tanks:
+        return []
+    lines = ["* Tank inductors: henry, and the initial current in ampere, from the node to ground"]
+    for tank, current in zip(circuit.tanks, currents.tolist(), strict=True):
+        if tank.node is None:
+            lines.append(f".param {checked_name(tank.name)} = {number(current)}")
+        else:
+            lines.append(
+                f"{checked_name(tank.name)} {checked_name(tank.node)} 0 {number(tank.henry)} ic={number(current)}"
+            )
+    return lines
 
 
 def _instance(instance: Instance) -> str:
@@ -169,6 +215,7 @@ def _instance(instance: Instance) -> str:
     ]
     words += [f"{checked_name(name)}={number(value)}" for name, value in instance.parameters.items()]
     words += [f"{checked_name(name)}={_list(values)}" for name, values in instance.lists.items()]
+    words += [f"{checked_name(name)}={{{checked_name(other)}}}" for name, other in instance.references.items()]
     return "\n".join(_continued(words)) if len(words) > _LONG else " ".join(words)
 
 

@@ -1,0 +1,107 @@
+"""LC oscillators at the waveform level: a tank, a limited negative conductance, transconductance couplings.
+
+The model time unit is a radian of the carrier (τ = 1/ω₀), the state a node's voltage v, and y its inductor's current
+in units of C ω₀:
+
+    dv_i/dt = limiter(v_i) + 2 Σ_j κ_ij v_j + 4 s_i cos(2θ + ψ₂) v_i + 2 b_i A cos(θ + ψ₁) − y_i
+    dy_i/dt = v_i / inductance_i,    θ = carrier × t
+
+Limiters, both with small-signal gain ε = 1/Q net of the tank's loss, and amplitude A:
+
+- ``lc`` (van der Pol): ε (v − (4/3) v³/A²)
+- ``lc_tanh`` (differential pair of twice the tank's loss): ε (2 V tanh(v/V) − v). Its describing function, the
+  fundamental's gain 2 N(A/V) − 1 with N(a) = (1/πa) ∫ tanh(a cos ψ) cos ψ dψ over a turn, vanishes at
+  A/V = ``TANH_DRIVE``.
+
+On the limit cycle v = A cos ψ, y = A sin ψ with ψ = θ + φ, a current f into the node turns the phase by
+dφ/dt = −f sin ψ / A. Averaged over a cycle that gives, to first order in ε, κ, s and b,
+
+    dφ_i/dt = −Σ_j κ_ij sin(φ_i − φ_j) − s_i sin(2φ_i − ψ₂) − b_i sin(φ_i − ψ₁),
+
+the trained ODE with rates per radian of the carrier. To second order the free cell runs slow (van der Pol: by ε²/16)
+and couplings pull the frequency (van der Pol: by −(ε/4) Σ_j κ_ij cos(φ_i − φ_j)). Source: Adler 1946; van der Pol
+1927; Wang & Roychowdhury, "OIM", UCNC 2019.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import sympy as sp
+
+from device_models.model import Carrier, CellModel, Parameter, State
+
+_SOURCE = "van der Pol 1927; Adler 1946; Wang & Roychowdhury, UCNC 2019"
+_RATE = "rad per rad of the carrier"
+
+# A/V of a tanh limiter whose fundamental has half the small-signal gain; a test integrates it again
+TANH_DRIVE = 2.316343734174499
+
+v = sp.Symbol("v", real=True)
+theta = sp.Symbol("theta", real=True)
+epsilon, amplitude = sp.symbols("epsilon A", positive=True)
+pump, reference, pump_phase, reference_phase = sp.symbols("s b psi2 psi1", real=True)
+inductance, frequency = sp.symbols("inductance carrier", positive=True)
+total = sp.Symbol("sum_v", real=True)
+
+_PARAMETERS = (
+    Parameter(
+        epsilon, "epsilon", "1", "core", 0.1, 0.0, math.inf,
+        "ε = 1/Q, net gain of a small oscillation per radian", _SOURCE,
+    ),
+    Parameter(
+        amplitude, "amplitude", "V", "core", 1.0, 0.0, math.inf,
+        "amplitude of the free oscillation", _SOURCE,
+    ),
+    Parameter(
+        pump_phase, "shil_phase", "rad", "core", 0.0, -math.inf, math.inf,
+        "phase of the pump against twice the carrier's", _SOURCE,
+    ),
+    Parameter(
+        reference_phase, "bias_phase", "rad", "core", 0.0, -math.inf, math.inf,
+        "phase of the reference current against the carrier's", _SOURCE,
+    ),
+    Parameter(
+        pump, "shil", _RATE, "node-and-chunk", 0.0, -math.inf, math.inf,
+        "conductance pumped at twice the carrier frequency", _SOURCE,
+    ),
+    Parameter(
+        reference, "bias", _RATE, "node-and-chunk", 0.0, -math.inf, math.inf,
+        "current of the common reference", _SOURCE,
+    ),
+)  # fmt: skip
+
+LC = CellModel(
+    family="lc",
+    title="LC oscillators (van der Pol) with transconductance couplings",
+    state=State(v, unit="V"),
+    parameters=_PARAMETERS,
+    self_term=epsilon * (v - sp.Rational(4, 3) * v**3 / amplitude**2)
+    + 4 * pump * sp.cos(2 * theta + pump_phase) * v
+    + 2 * reference * amplitude * sp.cos(theta + reference_phase),
+    features={"v": v},
+    sums={"v": total},
+    coupling=2 * total,
+    source=_SOURCE,
+    carrier=Carrier(
+        theta,
+        Parameter(
+            frequency, "carrier", "rad per model time unit", "core", 1.0, 0.0, math.inf,
+            "frequency of the common reference", _SOURCE,
+        ),
+    ),
+    resonator=Parameter(
+        inductance, "inductance", "1", "node", 1.0, 0.0, math.inf,
+        "tank inductor, relative to 1/(ω₀² C)", _SOURCE,
+    ),
+)  # fmt: skip
+
+LC_TANH = replace(
+    LC,
+    family="lc_tanh",
+    title="LC oscillators (tanh-limited) with transconductance couplings",
+    self_term=LC.self_term
+    - epsilon * (v - sp.Rational(4, 3) * v**3 / amplitude**2)
+    + epsilon * (2 * amplitude / TANH_DRIVE * sp.tanh(TANH_DRIVE * v / amplitude) - v),
+)

@@ -1,0 +1,127 @@
+"""A trained phase core as an array of LC oscillators: weights, injections, tanks and starts, in the carrier's radians.
+
+The run is ``cycles`` of the carrier; a trained rate R (per model time unit) becomes R · duration / (2π cycles) per radian,
+over the gain with which the cell turns it into a phase rate (``netlists.lc_design``, or as measured).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netlists.core import AnalogCore, Array, InitialDistribution
+from netlists.lc_design import LcDesign, design_lc
+from netlists.scaling import Scaling
+
+TRAINED = ("kuramoto", "kurashil")
+DEFAULT_CAPACITANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What a characterisation of the cell measured, in place of the design's own figures.
+
+    Attributes:
+        coupling_gain: of κ, phase rate over weight (1 is the averaged equation's).
+        shil_gain, shil_phase: of s, and ψ₂, rad.
+        reference_gain, reference_phase: of b, and ψ₁, rad.
+        frequency: free-running over nominal: the carrier, and with it the injection, runs at that.
+    """
+
+    coupling_gain: float
+    shil_gain: float
+    shil_phase: float
+    reference_gain: float
+    reference_phase: float
+    frequency: float = 1.0
+
+
+@dataclass(frozen=True)
+class LcArray:
+    """An array of LC oscillators that carries out a trained phase core.
+
+    Attributes:
+        core: of family ``lc`` or ``lc_tanh``; model time in radians of the nominal carrier.
+        scaling: seconds a radian, and the tank's capacitor.
+        design: the cell.
+        f0_hz: frequency of the carrier: what phases are measured against.
+        step: of the solver, seconds: the nominal cycle over ``design.points_per_cycle``.
+        tau: seconds per model time unit of the trained core.
+    """
+
+    core: AnalogCore
+    scaling: Scaling
+    design: LcDesign
+    f0_hz: float
+    step: float
+    tau: float
+
+    def start(self, phases: Array) -> tuple[Array, Array]:
+        """(N,) volts and (N,) ampere of cells that stand at (N,) phases of the limit cycle at time 0."""
+        values = self.design.cycle.at(phases)
+        return values[:, 0], values[:, 1] * self.scaling.conductance
+
+
+def lc_core(
+    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 10.0, amplitude_v: float = 1.0, *,
+    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc",
+    corrections: Corrections | None = None,
+) -> LcArray:  # fmt: skip
+    """The LC array of a trained phase core.
+
+    Args:
+        core: of family ``kuramoto`` or ``kurashil``.
+        f0_hz: nominal carrier; the tanks are such that cells run at it in steps of 1/(f0 · points_per_cycle).
+        cycles: of the nominal carrier, for the whole run.
+        q: quality factor of the tank; the net small-signal gain is 1/q.
+        amplitude_v: of the free oscillation, volts.
+        capacitance: of the tank, farad.
+        points_per_cycle: steps of the solver a cycle.
+        family_name: ``lc`` (van der Pol) or ``lc_tanh``.
+        corrections: measured figures; None takes the design's.
+
+    Raises:
+        ValueError: the core is of another family.
+    """
+    if core.family_name not in TRAINED:
+        raise ValueError(
+            f"an LC array carries out {' or '.join(TRAINED)} cores, not {core.family_name}: its state is a phase"
+        )
+    design = design_lc(1 / q, amplitude_v, points_per_cycle, family_name)
+    if corrections is None:
+        corrections = Corrections(
+            design.coupling_gain, design.shil_gain, design.shil_phase, design.reference_gain,
+            design.reference_phase,
+        )  # fmt: skip
+    radians = 2 * math.pi * cycles
+    per_radian = core.duration / radians  # trained time units
+    shil = core.parameters.get("shil", np.zeros((core.chunks, core.nodes)))
+    frequency = corrections.frequency
+    array = replace(
+        core,
+        family_name=family_name,
+        boundaries=core.boundaries / per_radian,
+        coupling=core.coupling * (per_radian / corrections.coupling_gain),
+        parameters={
+            "epsilon": np.array(design.epsilon),
+            "amplitude": np.array(amplitude_v),
+            "shil_phase": np.array(corrections.shil_phase),
+            "bias_phase": np.array(corrections.reference_phase),
+            "shil": shil * (per_radian / corrections.shil_gain),
+            "bias": core.parameters["bias"] * (per_radian / corrections.reference_gain),
+            "carrier": np.array(frequency),
+            "inductance": design.detuned(core.parameters["detuning"] * (per_radian / frequency)),
+        },
+        readout="linear",
+        initial=InitialDistribution(-amplitude_v, amplitude_v),
+    )
+    return LcArray(
+        core=array,
+        scaling=Scaling(tau=1 / (2 * math.pi * f0_hz), capacitance=capacitance),
+        design=design,
+        f0_hz=f0_hz * frequency,
+        step=1 / (f0_hz * points_per_cycle),
+        tau=cycles / (f0_hz * core.duration),
+    )

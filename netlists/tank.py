@@ -1,0 +1,31 @@
+"""What cells with a carrier and a resonator need beyond the others, in SI units."""
+
+from __future__ import annotations
+
+from device_models.printers import ngspice as printer
+from netlists.circuit import GlobalParameter
+from netlists.core import AnalogCore
+from netlists.scaling import Scaling
+
+
+def carrier_frequency(core: AnalogCore, scaling: Scaling) -> float | None:
+    """Angular frequency of the common reference in rad/s; None where cells hear none."""
+    carrier = core.family.carrier
+    return None if carrier is None else float(core.parameters[carrier.frequency.name]) / scaling.tau
+
+
+def carrier_parameter(core: AnalogCore, scaling: Scaling) -> tuple[GlobalParameter, ...]:
+    """The same as a line of the cell library."""
+    frequency = carrier_frequency(core, scaling)
+    if frequency is None:
+        return ()
+    return (GlobalParameter(printer.CARRIER, frequency, "angular frequency of the common reference, rad/s"),)
+
+
+def tank_inductances(core: AnalogCore, scaling: Scaling) -> list[float]:
+    """(N,) henry of each cell's inductor; empty where cells have none."""
+    resonator = core.family.resonator
+    if resonator is None:
+        return []
+    unit = scaling.tau**2 / scaling.capacitance
+    return [unit * relative for relative in core.parameters[resonator.name].tolist()]
