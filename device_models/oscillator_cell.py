@@ -20,6 +20,7 @@ from typing import Literal
 from device_models.elements import Block, MosModel, RawBlock
 
 Side = Literal["sender", "receiver", "global"]
+ShilKind = Literal["current", "pump"]
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ class OscillatorCell:
         injections: ports that take a current, the preferred one first.
         supplies: volts of each supply port; a port named ``0`` in the netlist is ground.
         start: initial volts of ports, or of nodes inside as ``node`` names, that break the symmetry and start it.
-        inductors: names of inductors inside whose current is a state.
+        inductors: names of inductors directly inside whose current is a state. Each takes its initial current, in
+            ampere, from the block's parameter ``ic_<name>``, which is 0 by default.
         period_guess: seconds; the measured one has to lie within a factor of 5.
         couplers: the first is the default.
         shil: port for the sub-harmonic injection.
+        shil_kind: ``current`` into that port, or ``pump``: a conductance from the port to ground at twice f₀.
+        points_per_cycle: of the fixed step, what the cell needs for accurate waveforms.
         source: where it comes from.
     """
 
@@ -102,6 +106,8 @@ class OscillatorCell:
     options: tuple[str, ...] = ()
     behaviour: str = ""
     inductors: tuple[str, ...] = field(default=())
+    shil_kind: ShilKind = "current"
+    points_per_cycle: int = 200
 
     def coupler(self, name: str) -> CouplerType:
         """The coupler called ``name``; KeyError names the known ones."""

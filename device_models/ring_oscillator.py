@@ -1,0 +1,233 @@
+"""The CMOS ring oscillator: inverters of level-1 transistors of our own, and couplers with binary-weighted legs.
+
+Stage k drives node n(k+1); n1 is the output and the injection port. Each stage inverts and delays by 1/(2N) of a
+cycle, so n2 is n1 inverted and π/N later, and the last node n1 inverted and π/N earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import sympy as sp
+
+from device_models.couplers import transconductor
+from device_models.elements import (
+    GROUND,
+    Block,
+    Call,
+    Capacitor,
+    Dc,
+    Element,
+    MosModel,
+    Mosfet,
+    PiecewiseLinear,
+    Source,
+    Waveform,
+)
+from device_models.oscillator_cell import CouplerType, OscillatorCell, Wire
+
+VDD = 1.0  # volts
+LENGTH = 0.2e-6  # metres
+WIDTH_N = 0.2e-6  # metres
+LOAD = 38e-15  # farad a node, wires and what hangs on them; the gates add about 2 fF
+BALANCED = 2.5  # Wp/Wn at which both edges are equally fast: the ratio of the cards' KP
+ASYMMETRIC = 1.0  # has a second harmonic to lock on
+SWITCH_TIME = 100e-12  # seconds a bit takes to change
+
+NMOS = MosModel("ais_nmos", "nmos", {
+    "vto": 0.3, "kp": 255e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10,
+})  # fmt: skip
+PMOS = MosModel("ais_pmos", "pmos", {
+    "vto": -0.3, "kp": 102e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10,
+})  # fmt: skip
+
+
+def ring_cell(
+    stages: int = 5, ratio: float = ASYMMETRIC, bits: int = 3, switches: Sequence[float] = ()
+) -> OscillatorCell:
+    """A ring of inverters.
+
+    Args:
+        stages: odd, at least 3.
+        ratio: Wp/Wn of the inverters; at ``BALANCED`` the ring has no second harmonic to lock on.
+        bits: binary legs of the couplers.
+        switches: seconds at which time chunks end, for the couplers' bits; one chunk if empty.
+    """
+    if stages < 3 or stages % 2 == 0:
+        raise ValueError(f"a ring needs an odd number of stages from 3 up, not {stages}")
+    nodes = tuple(f"n{k}" for k in range(1, stages + 1))
+    ring = Block(
+        name="ring_cell",
+        ports=(*nodes, "vdd"),
+        elements=tuple(
+            element
+            for k, (gate, out) in enumerate(pairwise((*nodes, nodes[0])), start=1)
+            for element in (
+                Call(f"inv{k}", (gate, out, "vdd"), "ring_inverter"),
+                Capacitor(f"load{k}", (out, GROUND), sp.Symbol("load", positive=True)),
+            )
+        ),
+        title=f"Ring oscillator cell, {stages} stages",
+        parameters={"load": LOAD},
+        notes=("n1 is output and injection port, the others are taps; load: farad a node",),
+    )
+    return OscillatorCell(
+        name="ring",
+        title=f"CMOS ring, {stages} stages, level-1 transistors, Wp/Wn {ratio:g}",
+        block=ring,
+        output="n1",
+        injections=("n1",),
+        supplies={"vdd": VDD},
+        start={node: VDD * (k % 2) for k, node in enumerate(nodes)},
+        period_guess=2 * stages * 0.7e-9,
+        couplers=(
+            inverter_coupler(stages, bits, switches),
+            transmission_gate_coupler(bits, switches),
+            transconductor("n1", "n1", 5e-7, mean=VDD / 2),
+        ),
+        shil="n1",
+        source="level-1 (Shichman-Hodges) transistors of our own: VDD 1 V, 40 fF a node",
+        blocks=(_inverter(ratio),),
+        models=(NMOS, PMOS),
+    )
+
+
+def _inverter(ratio: float) -> Block:
+    return Block(
+        name="ring_inverter",
+        ports=("a", "y", "vdd"),
+        elements=(
+            Mosfet("p", ("y", "a", "vdd", "vdd"), PMOS.name, ratio * WIDTH_N, LENGTH),
+            Mosfet("n", ("y", "a", GROUND, GROUND), NMOS.name, WIDTH_N, LENGTH),
+        ),
+        title="Inverter of the ring",
+        notes=(f"Wp/Wn = {ratio:g}; {BALANCED:g} is balanced",),
+    )
+
+
+_STRENGTH = sp.Symbol("strength", positive=True)
+
+
+def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ()) -> CouplerType:
+    """Tri-state inverters with binary legs from the sender's taps into the receiver's n1.
+
+    Each leg is a pair of half width on two taps. Straight, both taps are n1: an inverted copy of the sender, a
+    negative coupling. Crossed they are the nodes one stage after and before: inverted copies of −n1, π/N late and
+    early, whose average has no lag: a positive coupling.
+
+    Args:
+        stages: of the ring.
+        bits: legs of strength 1, 2, 4, …
+        switches: seconds at which time chunks end.
+    """
+    leg = Block(
+        name="tristate_inverter",
+        ports=("a", "y", "on", "off", "vdd"),
+        elements=(
+            Mosfet("p1", ("p", "a", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("p2", ("y", "off", "p", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n2", ("y", "on", "n", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n1", ("n", "a", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+        ),
+        title="Tri-state inverter",
+        parameters={"strength": 1.0},
+        notes=("strength: W/L of the NMOS",),
+    )
+    calls = [
+        Call(f"{tap}{b}", (tap, "y", f"on{b}", f"off{b}", "vdd"), leg.name, {"strength": 2**b * _STRENGTH / 2})
+        for b in range(bits)
+        for tap in ("a1", "a2")
+    ]
+    block = Block(
+        name="inverter_coupler",
+        ports=("a1", "a2", "y", "vdd"),
+        elements=(*calls, *_bit_cells(bits, switches)),
+        title=f"Coupler: tri-state inverters, {bits} binary legs",
+        parameters={"strength": 1.0, **_bit_parameters(bits, switches)},
+        notes=("strength: W/L of the unit leg, half of it on each tap; bB_T: bit B in time chunk T",),
+    )
+    after, before = "n2", f"n{stages}"
+    out = (Wire("receiver", "n1"), Wire("global", "vdd"))
+    return CouplerType(
+        name="inverter",
+        title="tri-state inverters with binary legs",
+        blocks=(leg, block),
+        straight=(Wire("sender", "n1"), Wire("sender", "n1"), *out),
+        crossed=(Wire("sender", after), Wire("sender", before), *out),
+        strength="strength",
+        strength_unit="W/L of the unit leg",
+        strength_guess=0.01 / (2**bits - 1),
+        bits=tuple(f"b{b}" for b in range(bits)),
+    )
+
+
+def transmission_gate_coupler(bits: int = 3, switches: Sequence[float] = ()) -> CouplerType:
+    """Transmission gates with binary legs between two rings: passive, so it acts on both.
+
+    Half of each leg joins n1 to n1, half n2 to n2: a positive coupling. Crossed they join n1 to n2 and n2 to n1,
+    whose lags cancel on both sides: a negative coupling.
+    """
+    leg = Block(
+        name="transmission_gate",
+        ports=("a", "b", "on", "off", "vdd"),
+        elements=(
+            Mosfet("n", ("a", "on", "b", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            Mosfet("p", ("a", "off", "b", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+        ),
+        title="Transmission gate",
+        parameters={"strength": 1.0},
+        notes=("strength: W/L of the NMOS",),
+    )
+    calls = [
+        Call(f"{a}{b}", (a, z, f"on{b}", f"off{b}", "vdd"), leg.name, {"strength": 2**b * _STRENGTH / 2})
+        for b in range(bits)
+        for a, z in (("a1", "z1"), ("a2", "z2"))
+    ]
+    block = Block(
+        name="gate_coupler",
+        ports=("a1", "a2", "z1", "z2", "vdd"),
+        elements=(*calls, *_bit_cells(bits, switches)),
+        title=f"Coupler: transmission gates, {bits} binary legs",
+        parameters={"strength": 1.0, **_bit_parameters(bits, switches)},
+        notes=("strength: W/L of the unit leg, half of it in each gate; bB_T: bit B in time chunk T",),
+    )
+    sender = (Wire("sender", "n1"), Wire("sender", "n2"))
+    n1, n2, vdd = Wire("receiver", "n1"), Wire("receiver", "n2"), Wire("global", "vdd")
+    return CouplerType(
+        name="gate",
+        title="transmission gates with binary legs",
+        blocks=(leg, block),
+        straight=(*sender, n1, n2, vdd),
+        crossed=(*sender, n2, n1, vdd),
+        strength="strength",
+        strength_unit="W/L of the unit leg",
+        strength_guess=0.005 / (2**bits - 1),
+        bits=tuple(f"b{b}" for b in range(bits)),
+        mutual=True,
+    )
+
+
+def _bit_parameters(bits: int, switches: Sequence[float]) -> dict[str, float]:
+    """All legs on in all chunks."""
+    return {f"b{b}_{chunk}": 1.0 for b in range(bits) for chunk in range(1, len(switches) + 2)}
+
+
+def _bit_cells(bits: int, switches: Sequence[float]) -> list[Element]:
+    """Ideal memory: two sources a bit, VDD and ground or the other way round, that change between chunks."""
+    cells: list[Element] = []
+    for b in range(bits):
+        values = [sp.Symbol(f"b{b}_{chunk}", real=True) for chunk in range(1, len(switches) + 2)]
+        for name, levels in ((f"on{b}", values), (f"off{b}", [1 - value for value in values])):
+            volts = [VDD * level for level in levels]
+            cells.append(Source(name, "voltage", (name, GROUND), _steps(volts, switches)))
+    return cells
+
+
+def _steps(levels: Sequence[sp.Expr], switches: Sequence[float]) -> Waveform:
+    if not switches:
+        return Dc(levels[0])
+    points: list[tuple[float, sp.Expr]] = [(0.0, levels[0])]
+    for switch, (before, after) in zip(switches, pairwise(levels), strict=True):
+        points += [(switch, before), (switch + SWITCH_TIME, after)]
+    return PiecewiseLinear(tuple(points))
