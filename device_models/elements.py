@@ -6,7 +6,7 @@ dialect's prefix letter; writers add it (``R``, ``M``, ``X``, …) where their l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -167,3 +167,12 @@ class RawBlock:
     ports: tuple[str, ...]
     text: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def scheduled(name: str, switches: Sequence[float]) -> sp.Expr:
+    """``name_1`` until the first switch (seconds), then ``name_2``, and so on; ``name_1`` alone without one."""
+    values = [sp.Symbol(f"{name}_{chunk}", real=True) for chunk in range(1, len(switches) + 2)]
+    cases = [
+        (value, sp.StrictLessThan(TIME, switch)) for value, switch in zip(values, switches, strict=False)
+    ]
+    return sp.Piecewise(*cases, (values[-1], True)) if cases else values[0]

@@ -12,7 +12,7 @@ no other. Conventions, everywhere at the waveform levels:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -48,6 +48,9 @@ class CouplerType:
         bits: (b,) names of the parameters that enable binary-weighted legs, least significant first; empty if the
             coupler has no digital code. Each is 1 or 0, in chunk T as ``<name>_T``.
         mutual: acts on both cells (a passive element); directed otherwise.
+        in_chunks: gives the same coupler for weights that change at (T−1,) seconds: with parameters a chunk,
+            ``<strength>_T`` or ``<bit>_T``. None: it can't change in time.
+        scheduled: it is one of those, with ``<strength>_T``.
     """
 
     name: str
@@ -60,6 +63,8 @@ class CouplerType:
     strength_guess: float
     bits: tuple[str, ...] = ()
     mutual: bool = False
+    in_chunks: Callable[[Sequence[float]], CouplerType] | None = None
+    scheduled: bool = False
 
 
 @dataclass(frozen=True)

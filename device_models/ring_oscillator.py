@@ -7,6 +7,7 @@ cycle, so n2 is n1 inverted and π/N later, and the last node n1 inverted and π
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import sympy as sp
@@ -19,8 +20,8 @@ from device_models.elements import (
     Capacitor,
     Dc,
     Element,
-    MosModel,
     Mosfet,
+    MosModel,
     PiecewiseLinear,
     Source,
     Waveform,
@@ -135,7 +136,9 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         notes=("strength: W/L of the NMOS",),
     )
     calls = [
-        Call(f"{tap}{b}", (tap, "y", f"on{b}", f"off{b}", "vdd"), leg.name, {"strength": 2**b * _STRENGTH / 2})
+        Call(
+            f"{tap}{b}", (tap, "y", f"on{b}", f"off{b}", "vdd"), leg.name, {"strength": 2**b * _STRENGTH / 2}
+        )
         for b in range(bits)
         for tap in ("a1", "a2")
     ]
@@ -159,6 +162,7 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         strength_unit="W/L of the unit leg",
         strength_guess=0.01 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
+        in_chunks=partial(inverter_coupler, stages, bits),
     )
 
 
@@ -205,6 +209,7 @@ def transmission_gate_coupler(bits: int = 3, switches: Sequence[float] = ()) -> 
         strength_guess=0.005 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
         mutual=True,
+        in_chunks=partial(transmission_gate_coupler, bits),
     )
 
 

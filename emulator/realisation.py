@@ -13,6 +13,7 @@ from typing import Protocol
 
 from emulator.devices import Choice, make_deck
 from emulator.ngspice import Deck, Simulation
+from emulator.sinks import Waveform
 from emulator.trajectory import Trajectory, from_simulation
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array
@@ -28,12 +29,14 @@ class Observed:
         trajectory: states along the run.
         amplitude: (N,) of each node's fundamental at the end, relative to the free-running cell; None at phase level.
         oscillators_j, couplers_j: joules from the supplies over the run; NaN where no element has a supply.
+        excerpts: waveforms of a few nodes, at the start and at the end.
     """
 
     trajectory: Trajectory
     amplitude: Array | None = None
     oscillators_j: float = math.nan
     couplers_j: float = math.nan
+    excerpts: tuple[Waveform, ...] = ()
 
 
 class Realisation(Protocol):

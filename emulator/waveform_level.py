@@ -241,6 +241,7 @@ class CellLevel:
             text=write_array_deck(self.array, self.known, start, self.body, vectors),
             vectors=vectors,
             stop=self.array.stop,
+            devices=self.inventory.devices if self.array.counted else None,
             sink=self.watch.sink(self.array.outputs, [(branch,) for branch in branches]),
         )
 
@@ -264,7 +265,11 @@ class CellLevel:
 
 
 def make_cell_level(
-    trained: AnalogCore, array: OscillatorArray, known: Characterization, watch: Watch, remarks: tuple[str, ...] = ()
+    trained: AnalogCore,
+    array: OscillatorArray,
+    known: Characterization,
+    watch: Watch,
+    remarks: tuple[str, ...] = (),
 ) -> CellLevel:
     """A level of circuit cells; its long text is written once."""
     options = SolverOptions(step=array.step, rows=watch.rows)

@@ -8,30 +8,36 @@ coupler is ``k_<receiver>_<sender>``, with ``x`` at the end where it is wired cr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
 
 from device_models.elements import (
     GROUND,
-    TIME,
     Behavioural,
     Block,
     Call,
     Capacitor,
     Dc,
     Element,
+    Inductor,
+    Mosfet,
     MosModel,
     RawBlock,
+    Resistor,
     Sine,
     Source,
     Transconductance,
     Value,
+    scheduled,
 )
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from netlists.characterization import Characterization
+from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array
 from netlists.sizing import Sizing, SizingError
 
@@ -52,7 +58,6 @@ class OscillatorArray:
         bench: sources and the core's call.
         outputs: (N,) node of each cell's output as seen from the bench.
         supplies: nodes of the oscillators' and of the couplers' supplies, with their volts.
-        inductors: whether cells take initial currents, by bench parameters ``ic_<node>_<inductor>``.
         core: the grid.
         sizing: the numbers.
         step, stop: seconds.
@@ -69,6 +74,19 @@ class OscillatorArray:
     sizing: Sizing
     step: float
     stop: float
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Flattened elements by kind; those inside a user's own SPICE are not counted, nor are unknowns."""
+        inside: dict[str, Counter[str]] = {}
+        for block in self.blocks:
+            inside[block.name] = Counter() if isinstance(block, RawBlock) else _count(block.elements, inside)
+        return Inventory(dict(_count(self.bench, inside)), 0)
+
+    @property
+    def counted(self) -> bool:
+        """Whether all elements are known by type."""
+        return not self.cell.includes and not any(isinstance(block, RawBlock) for block in self.blocks)
 
     def initial(self, known: Characterization, phases: Array) -> tuple[dict[str, float], dict[str, float]]:
         """Volts by node and ampere by bench parameter of cells that stand at (N,) phases of the limit cycle."""
@@ -88,6 +106,22 @@ class OscillatorArray:
                 else:
                     volts[f"x{CORE_CALL}.x{row}.x{name}.{inside}".lower()] = value
         return volts, currents
+
+
+_KINDS = {
+    Capacitor: "capacitor", Transconductance: "vccs", Behavioural: "behavioural", Resistor: "resistor",
+    Inductor: "inductor", Mosfet: "mos1",
+}  # fmt: skip
+
+
+def _count(elements: Iterable[Element], inside: Mapping[str, Counter[str]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for element in elements:
+        if isinstance(element, Call):
+            found += inside[element.block]
+        else:
+            found[element.kind if isinstance(element, Source) else _KINDS[type(element)]] += 1
+    return found
 
 
 def initial_current(node: str, inductor: str) -> str:
@@ -152,7 +186,8 @@ def build_array(
         *shared, *(_coupler_supply(port) for port in supplied), INJECTION_LINE, REFERENCE_LINE,
     )  # fmt: skip
     core_block = Block(
-        "oscillator_core", core_ports, tuple(calls), f"Core: {rows} x {columns} cells, {len(sizing.links.edge)} couplers",
+        "oscillator_core", core_ports, tuple(calls),
+        f"Core: {rows} x {columns} cells, {len(sizing.links.edge)} couplers",
         notes=("outputs of the visible cells in the image's row-major order, supplies, injection and reference lines",),
     )  # fmt: skip
     blocks = (
@@ -201,13 +236,6 @@ def _sources(
         Source(line, "voltage", (line, GROUND), Sine(0.0, 1.0, hertz, phase + math.pi / 2))
         for line, (hertz, phase) in turns.items()
     ]
-
-
-def scheduled(name: str, switches: Sequence[float]) -> sp.Expr:
-    """``name_1`` until the first switch, then ``name_2``, and so on; seconds."""
-    values = [sp.Symbol(f"{name}_{chunk}", real=True) for chunk in range(1, len(switches) + 2)]
-    cases = [(value, TIME < switch) for value, switch in zip(values, switches, strict=False)]
-    return sp.Piecewise(*cases, (values[-1], True)) if cases else values[0]
 
 
 def _drivers(cell: OscillatorCell, switches: Sequence[float]) -> tuple[Block, ...]:

@@ -147,7 +147,7 @@ def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[C
 def _quantised(
     core: AnalogCore, coupler: CouplerType, bits: int | None, full_scale: float | None, clip: bool
 ) -> tuple[AnalogCore, float, float, Index | None, int]:
-    """The core with weights that a coupler can give, full scale, weight of a code, (T, E) signed codes, number of clipped."""
+    """The core with weights that a coupler can give, full scale, weight and (T, E) signs of codes, how many clipped."""
     largest = float(np.abs(core.coupling).max(initial=0.0))
     limit = full_scale if full_scale is not None else largest
     beyond = np.abs(core.coupling) > limit * (1 + 1e-12)
