@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from netlists.core import Array, Index
+from emulator.streaming import Array  # not from netlists: that would take the worker 60 MB of SymPy
+
+Index = npt.NDArray[np.intp]
 
 _UNCOVERED = (
     0.01  # of a cycle that a window may begin before the first point, if it is to tell the mean level

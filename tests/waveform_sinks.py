@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netlists.core import Array
+from emulator.streaming import Array
 
 
 class Keep:
