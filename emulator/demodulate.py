@@ -3,7 +3,8 @@
 The phase of a node is that of its fundamental against the common reference cos(2π f₀ t), see
 ``device_models.oscillator_cell``. Three ways to it: I/Q demodulation, which takes that definition at its word; the
 times of zero crossings, as an oscilloscope's counter has them; and flip-flops that sample the node at fixed phases
-of the reference, as published chips do.
+of the reference, as published chips do. A window that begins before the first point is measured by what there is
+of it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from netlists.core import Array, Index
+from emulator.streaming import Array  # not from netlists: that would take the worker 60 MB of SymPy
 
+Index = npt.NDArray[np.intp]
+
+_UNCOVERED = (
+    0.01  # of a cycle that a window may begin before the first point, if it is to tell the mean level
+)
 _SLACK = 1e-9  # of a cycle: a window that ends at the stop time may end a rounding error after it
 
 
@@ -109,7 +116,8 @@ class ZeroCrossings:
         frequency: of the reference, hertz.
         centers: (R,) seconds, ascending; a window reaches half of ``cycles`` to each side. Windows may overlap.
         cycles: whole cycles a window; with less than 3 a slower node may not cross twice.
-        level: the mean level, one or (M,); None to estimate it as each window's mean.
+        level: the mean level, one or (M,); None to estimate it as each window's mean, so that windows that begin
+            before the first point have no phase.
     """
 
     def __init__(
@@ -130,6 +138,8 @@ class ZeroCrossings:
         if len(time) < 2:  # a window before the first point
             return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
         level = self._level
+        if level is None and time[0] - low > _UNCOVERED / self._frequency:
+            return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
         if level is None:
             points, weights = trapezoid(time, low, high)
             level = weights @ values[points] / weights.sum()
@@ -228,7 +238,7 @@ class SamplingFlipFlops:
             *self._rows,
             *(self._code(time, values, len(self._rows) + k) for k, (time, values) in enumerate(rest)),
         ]
-        return np.array(rows, np.intp).reshape(len(rows), -1)
+        return np.stack(rows) if rows else np.zeros((0, 0), np.intp)
 
     def result(self) -> Demodulated:
         """The windows that were finished; those beyond the last point are left out."""

@@ -147,6 +147,10 @@ def find_library() -> str:
     return found
 
 
+# ngspice's own progress display, and the pipe of ours that it takes for a file
+_NOT_LOGGED = ("Reference value", 'binary raw file "/dev/fd/')
+
+
 class _Log:
     """The simulator's lines: streamed to a file, the first and the last of them kept in memory.
 
@@ -166,7 +170,7 @@ class _Log:
         return (*self._first, *self._last)
 
     def add(self, line: str) -> None:
-        if line.lstrip().startswith("Reference value"):  # ngspice's own progress display
+        if line.lstrip().startswith(_NOT_LOGGED):
             return
         (self._first if len(self._first) < _KEPT_LINES else self._last).append(line)
         if self._stream is not None and self._count < _STREAMED_LINES:

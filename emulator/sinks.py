@@ -9,8 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from emulator.demodulate import Demodulated, Demodulator, trapezoid
-from emulator.streaming import vector_name
-from netlists.core import Array
+from emulator.streaming import Array, vector_name
 
 
 @dataclass(frozen=True)

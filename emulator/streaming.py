@@ -105,7 +105,8 @@ class RawReduction:
         if self._last is not None:
             self._kept[self._rows - 1] = self._last
         self.time = np.array([time for time, _ in self._kept.values()])
-        rows = np.array([values for _, values in self._kept.values()]).reshape(-1, len(self._present))
+        rows = np.array([values for _, values in self._kept.values()])
+        rows = rows.reshape(len(self._kept), len(self._present))
         self.found = dict(zip(self._present, rows.T, strict=True))
         if self._begun is not None and self.error is None:
             try:
