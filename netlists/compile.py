@@ -64,8 +64,11 @@ def _compile_behavioural(
     adders = tuple(printer.summing_ports(model).values())
     inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
     henries = tank_inductances(core, scaling)
-    tanks = tuple(Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries)))
-    cell_values, starts = _cell_parameters(core), [{}] * core.nodes
+    tanks = tuple(
+        Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries))
+    )
+    cell_values = _cell_parameters(core)
+    starts: list[dict[str, str]] = [{} for _ in names]
     if model.resonator is not None:
         relative = core.parameters[model.resonator.name].tolist()
         cell_values = [

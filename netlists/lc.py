@@ -1,7 +1,7 @@
-"""A trained phase core as an array of LC oscillators: weights, injections, tanks and starts, in the carrier's radians.
+"""A trained phase core as an array of LC oscillators: weights, injections, tanks and starts.
 
-The run is ``cycles`` of the carrier; a trained rate R (per model time unit) becomes R · duration / (2π cycles) per radian,
-over the gain with which the cell turns it into a phase rate (``netlists.lc_design``, or as measured).
+The run is ``cycles`` of the carrier; a trained rate R (per model time unit) becomes R · duration / (2π cycles) per
+radian, over the gain with which the cell turns it into a phase rate (``netlists.lc_design``, or as measured).
 """
 
 from __future__ import annotations

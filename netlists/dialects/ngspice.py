@@ -29,7 +29,7 @@ class SolverOptions(BaseModel):
     rows: int = Field(200, ge=1, description="the step is at most the run's length over this")
     method: str = Field("trap", pattern="^(trap|gear)$", description="integration method")
     step: float | None = Field(
-        None, gt=0, description="fixed step in seconds, in place of rows and without control of the local error"
+        None, gt=0, description="fixed step in seconds, in place of rows and of control of the local error"
     )
     klu: bool = Field(False, description="KLU sparse solver (needs ngspice 42 or later)")
 
@@ -176,11 +176,12 @@ def _bench(
         f"chgtol={number(options.chgtol(circuit.scaling.capacitance))}"
     )
     if options.step is not None:
-        tolerances += " trtol=1e12"  # the local error is never too large, so that every step is the longest one
+        tolerances += " trtol=1e12"  # no local error is too large: every step is the longest
     lines.append(f".options method={options.method} {tolerances}{' klu' if options.klu else ''}")
-    if not circuit.flat:
+    if circuit.tanks or not circuit.flat:
         # a flat circuit's nodes are its states, and all nodes are saved unless told otherwise: ngspice
-        # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core
+        # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core. With inductors
+        # there are branch currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
     return "\n".join([*lines, ".end", ""])
@@ -215,7 +216,9 @@ def _instance(instance: Instance) -> str:
     ]
     words += [f"{checked_name(name)}={number(value)}" for name, value in instance.parameters.items()]
     words += [f"{checked_name(name)}={_list(values)}" for name, values in instance.lists.items()]
-    words += [f"{checked_name(name)}={{{checked_name(other)}}}" for name, other in instance.references.items()]
+    words += [
+        f"{checked_name(name)}={{{checked_name(other)}}}" for name, other in instance.references.items()
+    ]
     return "\n".join(_continued(words)) if len(words) > _LONG else " ".join(words)
 
 
