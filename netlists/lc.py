@@ -65,11 +65,14 @@ class LcArray:
 
 
 def lc_core(
-    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 10.0, amplitude_v: float = 1.0, *,
-    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc",
+    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 5.0, amplitude_v: float = 1.0, *,
+    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc_tanh",
     corrections: Corrections | None = None,
 ) -> LcArray:  # fmt: skip
     """The LC array of a trained phase core.
+
+    What averaging leaves out falls with the coupling over the limiter's strength, that is with 1/(ε cycles), in the
+    tanh-limited cell; the van der Pol cell's couplings also lag by ε/4, however many cycles there are.
 
     Args:
         core: of family ``kuramoto`` or ``kurashil``.
@@ -79,7 +82,7 @@ def lc_core(
         amplitude_v: of the free oscillation, volts.
         capacitance: of the tank, farad.
         points_per_cycle: steps of the solver a cycle.
-        family_name: ``lc`` (van der Pol) or ``lc_tanh``.
+        family_name: ``lc_tanh`` or ``lc`` (van der Pol).
         corrections: measured figures; None takes the design's.
 
     Raises:

@@ -35,12 +35,15 @@ class SolverOptions(BaseModel):
 
     @property
     def vntol(self) -> float:
-        """Voltage floor of the tolerance: a hundredth of reltol × 1 V, as states pass through zero."""
-        return self.reltol * 1e-2
+        """Voltage floor of the tolerance: a hundredth of reltol × 1 V, as states pass through zero.
+
+        A tenth with a fixed step: oscillations do that twice a cycle, and only Newton's iterations ask for it.
+        """
+        return self.reltol * (1e-2 if self.step is None else 0.1)
 
     def abstol(self, conductance: float) -> float:
-        """Current floor, ``reltol`` × 1e-3 of the current a rate of one makes."""
-        return self.reltol * 1e-3 * conductance
+        """Current floor, ``reltol`` × 1e-3 of the current a rate of one makes; with a fixed step × 0.1."""
+        return self.reltol * (1e-3 if self.step is None else 0.1) * conductance
 
     def chgtol(self, capacitance: float) -> float:
         """Charge floor, 1e-5 of the charge one unit of state is."""
