@@ -4,7 +4,8 @@
     L_i di_i/dt = v_i,    L_i = λ_i / (ω₀² C)
 
 with ω₀ = 1/τ and the carrier ω = 2π f. Limiters, in ampere: van der Pol G (v − (4/3) v³/A²), and the differential
-pair G (2 V tanh(v/V) − v), both with G = C ω₀ ε; V is such that a cosine of amplitude A meets as much gain as loss.
+pair G (r V tanh(v/V) − v), both with G = C ω₀ ε; V is such that a cosine of amplitude A meets as much gain as loss,
+r is 2.215.
 
 Independent of ``device_models``, as ``emulator.reference`` is, and of any fixed step: it takes weights and inductors
 from the array's core, and knows nothing of what they were made from.
@@ -97,20 +98,21 @@ def _van_der_pol(conductance: float, amplitude: float) -> Callable[[Array], Arra
 
 def _differential_pair(conductance: float, amplitude: float) -> Callable[[Array], Array]:
     width = amplitude / tanh_drive()
-    return lambda v: conductance * (2 * width * np.tanh(v / width) - v)
+    return lambda v: conductance * (_GAIN * width * np.tanh(v / width) - v)
 
 
+_GAIN = 2.215
 LIMITERS = {"lc": _van_der_pol, "lc_tanh": _differential_pair}
 
 
 @lru_cache(maxsize=1)
 def tanh_drive() -> float:
-    """A/V at which the fundamental of tanh((A/V) cos ψ) is half of A/V: gain 2 meets loss 1."""
+    """A/V at which the fundamental of tanh((A/V) cos ψ) is A/V over r: gain meets loss."""
 
     def excess(drive: float) -> float:
         fundamental, _ = quad(
             lambda psi: np.tanh(drive * np.cos(psi)) * np.cos(psi), 0, 2 * np.pi, epsabs=1e-13
         )
-        return float(fundamental / np.pi / drive - 0.5)
+        return float(fundamental / np.pi / drive - 1 / _GAIN)
 
     return float(brentq(excess, 1.0, 5.0, xtol=1e-13))

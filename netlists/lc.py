@@ -78,7 +78,7 @@ def lc_core(
         core: of family ``kuramoto`` or ``kurashil``.
         f0_hz: nominal carrier; the tanks are such that cells run at it in steps of 1/(f0 · points_per_cycle).
         cycles: of the nominal carrier, for the whole run.
-        q: quality factor of the tank; the net small-signal gain is 1/q.
+        q: quality factor of the tank.
         amplitude_v: of the free oscillation, volts.
         capacitance: of the tank, farad.
         points_per_cycle: steps of the solver a cycle.
