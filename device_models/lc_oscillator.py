@@ -6,12 +6,11 @@ in units of C ω₀:
     dv_i/dt = limiter(v_i) + 2 Σ_j κ_ij v_j + 4 s_i cos(2θ + ψ₂) v_i + 2 b_i A cos(θ + ψ₁) − y_i
     dy_i/dt = v_i / inductance_i,    θ = carrier × t
 
-Limiters, both with small-signal gain ε = 1/Q net of the tank's loss, and amplitude A:
+Limiters of amplitude A; ε = 1/Q is the tank's loss per radian, so that amplitudes settle at a rate of about ε/2:
 
-- ``lc`` (van der Pol): ε (v − (4/3) v³/A²)
-- ``lc_tanh`` (differential pair of twice the tank's loss): ε (2 V tanh(v/V) − v). Its describing function, the
-  fundamental's gain 2 N(A/V) − 1 with N(a) = (1/πa) ∫ tanh(a cos ψ) cos ψ dψ over a turn, vanishes at
-  A/V = ``TANH_DRIVE``.
+- ``lc`` (van der Pol, twice the loss at small voltages): ε (v − (4/3) v³/A²)
+- ``lc_tanh`` (differential pair, r times the loss): ε (r V tanh(v/V) − v), r = ``TANH_GAIN``. At amplitude A the
+  fundamental's gain r N(A/V) is 1, with N(a) = (1/πa) ∫ tanh(a cos ψ) cos ψ dψ over a turn; A/V = ``TANH_DRIVE``.
 
 On the limit cycle v = A cos ψ, y = A sin ψ with ψ = θ + φ, a current f into the node turns the phase by
 dφ/dt = −f sin ψ / A. Averaged over a cycle that gives, to first order in ε, κ, s and b,
@@ -19,8 +18,10 @@ dφ/dt = −f sin ψ / A. Averaged over a cycle that gives, to first order in ε
     dφ_i/dt = −Σ_j κ_ij sin(φ_i − φ_j) − s_i sin(2φ_i − ψ₂) − b_i sin(φ_i − ψ₁),
 
 the trained ODE with rates per radian of the carrier. To second order the free cell runs slow (van der Pol: by ε²/16)
-and couplings pull the frequency (van der Pol: by −(ε/4) Σ_j κ_ij cos(φ_i − φ_j)). Source: Adler 1946; van der Pol
-1927; Wang & Roychowdhury, "OIM", UCNC 2019.
+and couplings, which add conductance, pull the frequency: for van der Pol by −(ε/4) Σ_j κ_ij cos(φ_i − φ_j), an error
+that no number of cycles removes. A differential pair's harmonics slow it less the harder it is driven: r is chosen
+such that a little more conductance leaves the frequency as it is, and the pulling vanishes. Source: Adler 1946;
+van der Pol 1927; Wang & Roychowdhury, "OIM", UCNC 2019.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from device_models.model import Carrier, CellModel, Parameter, State
 _SOURCE = "van der Pol 1927; Adler 1946; Wang & Roychowdhury, UCNC 2019"
 _RATE = "rad per rad of the carrier"
 
-# A/V of a tanh limiter whose fundamental has half the small-signal gain; a test integrates it again
-TANH_DRIVE = 2.316343734174499
+# where the coupling's lag vanishes (``netlists.lc_design``; to 1e-4 rad for any Q above 4), and the drive that follows
+TANH_GAIN = 2.215
+TANH_DRIVE = 2.625048221372498
 
 v = sp.Symbol("v", real=True)
 theta = sp.Symbol("theta", real=True)
@@ -48,7 +50,7 @@ total = sp.Symbol("sum_v", real=True)
 _PARAMETERS = (
     Parameter(
         epsilon, "epsilon", "1", "core", 0.1, 0.0, math.inf,
-        "ε = 1/Q, net gain of a small oscillation per radian", _SOURCE,
+        "ε = 1/Q, the tank's loss per radian", _SOURCE,
     ),
     Parameter(
         amplitude, "amplitude", "V", "core", 1.0, 0.0, math.inf,
@@ -103,5 +105,5 @@ LC_TANH = replace(
     title="LC oscillators (tanh-limited) with transconductance couplings",
     self_term=LC.self_term
     - epsilon * (v - sp.Rational(4, 3) * v**3 / amplitude**2)
-    + epsilon * (2 * amplitude / TANH_DRIVE * sp.tanh(TANH_DRIVE * v / amplitude) - v),
+    + epsilon * (TANH_GAIN / TANH_DRIVE * amplitude * sp.tanh(TANH_DRIVE * v / amplitude) - v),
 )

@@ -68,7 +68,7 @@ def _compile_behavioural(
         Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries))
     )
     cell_values = _cell_parameters(core)
-    starts: list[dict[str, str]] = [{}] * core.nodes
+    starts: list[dict[str, str]] = [{} for _ in names]
     if model.resonator is not None:
         relative = core.parameters[model.resonator.name].tolist()
         cell_values = [

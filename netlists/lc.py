@@ -1,7 +1,7 @@
-"""A trained phase core as an array of LC oscillators: weights, injections, tanks and starts, in the carrier's radians.
+"""A trained phase core as an array of LC oscillators: weights, injections, tanks and starts.
 
-The run is ``cycles`` of the carrier; a trained rate R (per model time unit) becomes R · duration / (2π cycles) per radian,
-over the gain with which the cell turns it into a phase rate (``netlists.lc_design``, or as measured).
+The run is ``cycles`` of the carrier; a trained rate R (per model time unit) becomes R · duration / (2π cycles) per
+radian, over the gain with which the cell turns it into a phase rate (``netlists.lc_design``, or as measured).
 """
 
 from __future__ import annotations
@@ -65,21 +65,24 @@ class LcArray:
 
 
 def lc_core(
-    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 10.0, amplitude_v: float = 1.0, *,
-    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc",
+    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 5.0, amplitude_v: float = 1.0, *,
+    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc_tanh",
     corrections: Corrections | None = None,
 ) -> LcArray:  # fmt: skip
     """The LC array of a trained phase core.
+
+    What averaging leaves out falls with the coupling over the limiter's strength, that is with 1/(ε cycles), in the
+    tanh-limited cell; the van der Pol cell's couplings also lag by ε/4, however many cycles there are.
 
     Args:
         core: of family ``kuramoto`` or ``kurashil``.
         f0_hz: nominal carrier; the tanks are such that cells run at it in steps of 1/(f0 · points_per_cycle).
         cycles: of the nominal carrier, for the whole run.
-        q: quality factor of the tank; the net small-signal gain is 1/q.
+        q: quality factor of the tank.
         amplitude_v: of the free oscillation, volts.
         capacitance: of the tank, farad.
         points_per_cycle: steps of the solver a cycle.
-        family_name: ``lc`` (van der Pol) or ``lc_tanh``.
+        family_name: ``lc_tanh`` or ``lc`` (van der Pol).
         corrections: measured figures; None takes the design's.
 
     Raises:

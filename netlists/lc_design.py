@@ -12,6 +12,7 @@ Pol: 1 − ε²/16 + 17 ε⁴/3072 of w) in one. The phase sensitivity is the le
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,8 @@ from netlists.characterization import LimitCycle
 from netlists.core import Array
 
 _ITERATIONS = 50
-_ENOUGH = 1e-13
+_ENOUGH = 1e-12
+_MOST_POINTS = 128
 
 
 class LcDesignFailed(ValueError):
@@ -39,8 +41,8 @@ class LcDesign:
         amplitude: the family's parameter A, volts.
         points_per_cycle: P.
         inductance: of the tank, relative to 1/(ω₀² C), with which it oscillates at the carrier's frequency.
-        cycle: (P,) phases from 0 up; signals ``v`` and ``y``. The fundamental of v peaks at phase 0.
-        sensitivity: (P,) Z: a rate f added to the node's turns the phase by the mean of Z f, rad per rad.
+        cycle: (M,) phases from 0 up; signals ``v`` and ``y``. The fundamental of v peaks at phase 0.
+        sensitivity: (M,) Z: a rate f added to the node's turns the phase by the mean of Z f, rad per rad.
         coupling_gain: of κ: dφ/dt = −``coupling_gain`` κ sin(φ_i − φ_j + ``coupling_lag``).
         coupling_lag: rad.
         shil_gain, shil_phase: of s, and ψ₂ for which it pulls to 0 and π: dφ/dt = −``shil_gain`` s sin 2φ.
@@ -75,10 +77,11 @@ def design_lc(
     Raises:
         LcDesignFailed: Newton's method finds no limit cycle, as ε is too large for so few points.
     """
-    points = points_per_cycle
+    # a cycle's harmonics fall off fast: with smaller steps no more points are needed to represent it
+    points = min(points_per_cycle, _MOST_POINTS)
     psi = 2 * np.pi * np.arange(points) / points
     limiter, slope = _limiter(family_name, epsilon, amplitude)
-    derivative, by_frequency = _operators(points)
+    derivative, by_frequency = _operators(points, points_per_cycle)
     v, y, square = amplitude * np.cos(psi), amplitude * np.sin(psi), 1.0
     one, sine = np.eye(points), np.sin(psi)
     for _ in range(_ITERATIONS):
@@ -92,10 +95,10 @@ def design_lc(
         v, y, square = v + step[:points], y + step[points:-1], square + step[-1]
         if np.abs(step).max() < _ENOUGH * max(amplitude, 1.0):
             break
-    else:
+    if not (np.abs(step).max() < _ENOUGH * max(amplitude, 1.0) and 0.25 < square < 4.0):
         raise LcDesignFailed(
-            f"no limit cycle found for epsilon {epsilon:g} at {points} points a cycle; "
-            "take a larger Q or more points"
+            f"no limit cycle near the carrier found for epsilon = 1/Q = {epsilon:g} at {points_per_cycle} points "
+            "a cycle; take a larger Q or more points"
         )
     sensitivity = _sensitivity(jacobian[:-1, :-1], np.concatenate([by_frequency @ v, by_frequency @ y]))
     z1, v1 = _harmonic(sensitivity, 1), _harmonic(v, 1)
@@ -105,7 +108,7 @@ def design_lc(
         family_name=family_name,
         epsilon=epsilon,
         amplitude=amplitude,
-        points_per_cycle=points,
+        points_per_cycle=points_per_cycle,
         inductance=float(1 / square),
         cycle=LimitCycle(psi, ("v", "y"), np.stack([v, y], axis=1)),
         sensitivity=sensitivity,
@@ -118,8 +121,10 @@ def design_lc(
     )
 
 
-def _limiter(family_name: str, epsilon: float, amplitude: float):  # type: ignore[no-untyped-def]
-    """The free cell's rate without its inductor, and its derivative, as functions of (P,) volts."""
+def _limiter(
+    family_name: str, epsilon: float, amplitude: float
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """The free cell's rate without its inductor, and its derivative, as functions of (M,) volts."""
     model = family(family_name)
     values = {model.parameter("epsilon").symbol: epsilon, model.parameter("amplitude").symbol: amplitude}
     silent = {model.parameter(name).symbol: 0 for name in ("shil", "bias")}
@@ -128,13 +133,13 @@ def _limiter(family_name: str, epsilon: float, amplitude: float):  # type: ignor
     return sp.lambdify(x, rate, "numpy"), sp.lambdify(x, sp.diff(rate, x), "numpy")
 
 
-def _operators(points: int) -> tuple[Array, Array]:
-    """(P, P) the trapezoidal rule's derivative on periodic sequences, and that by the frequency.
+def _operators(points: int, points_per_cycle: int) -> tuple[Array, Array]:
+    """(M, M) the trapezoidal rule's derivative on M points of a cycle, and that by the frequency.
 
-    The highest harmonic of an even P, alternating from point to point, is left out: there is none of it.
+    The highest harmonic of an even M, alternating from point to point, is left out: there is none of it.
     """
     k = np.fft.fftfreq(points, 1 / points)
-    half = np.pi / points
+    half = np.pi / points_per_cycle
     inside = np.abs(k) < points / 2
     tangent = np.tan(half * np.where(inside, k, 0.0))
     spectrum = np.fft.fft(np.eye(points), axis=0)
@@ -144,7 +149,7 @@ def _operators(points: int) -> tuple[Array, Array]:
 
 
 def _sensitivity(linearised: Array, by_frequency: Array) -> Array:
-    """(P,) Z from the left null vector of the linearised equations."""
+    """(M,) Z from the left null vector of the linearised equations."""
     points = len(linearised) // 2
     left = np.linalg.svd(linearised)[0][:, -1]
     return np.asarray(points * left[:points] / (left @ by_frequency))

@@ -10,7 +10,8 @@ import pytest
 import sympy as sp
 
 from device_models.kuramoto import KURASHIL
-from device_models.model import CellModel, Parameter, State
+from device_models.lc_oscillator import LC, LC_TANH
+from device_models.model import CellModel, Parameter, State, with_values
 from device_models.printers.osdi import JACOBIANS, DeviceLibrary, Jacobian, osdi_library
 from emulator.compiled import BuildFailed, build
 
@@ -27,7 +28,13 @@ TANH_ISING = CellModel(
     self_term=-GAIN * X + A * X**3, features={"x": X}, sums={"x": SUM},
     coupling=sp.tanh(2 * X + SUM) - sp.tanh(2 * X), source="test",
 )  # fmt: skip
-MODELS = [KURASHIL, TANH_ISING]
+# as the compiler hands them over: what all cells share is a number
+OSCILLATORS = [
+    with_values(model, {"epsilon": 0.3, "amplitude": 0.8, "shil_phase": 0.4, "bias_phase": -0.7})
+    for model in (LC, LC_TANH)
+]
+MODELS = [KURASHIL, TANH_ISING, *OSCILLATORS]
+OMEGA = 3.0e6  # of a carrier, rad/s
 TRANSIENT, CHUNKS, G, C, ALPHA = 1 << 13, 3, 2.0e-6, 3.0e-12, 4.0e8
 SWITCHES = (1.0e-6, 2.0e-6)
 
@@ -111,8 +118,18 @@ class Device:
         return targets[0, 1], targets[1, 1], self.elements.copy(), targets[2, 1]
 
 
+def shared(model: CellModel) -> list[float]:
+    """What all cells are told."""
+    return [G, C, *([OMEGA] if model.carrier is not None else []), *SWITCHES]
+
+
+def values_of(model: CellModel) -> list[float]:
+    """The same number for each of an instance's parameters."""
+    return [0.1] * sum(CHUNKS if p.scope == "node-and-chunk" else 1 for p in model.parameters)
+
+
 def sympy_values(
-    model: CellModel, parameters: dict[str, float], weights: np.ndarray, states: np.ndarray
+    model: CellModel, parameters: dict[str, float], weights: np.ndarray, states: np.ndarray, time: float
 ) -> tuple[float, np.ndarray]:
     """Rate, and its derivative by the own state and each neighbour's, by brute force."""
     others = sp.symbols(f"y0:{len(weights)}", real=True)
@@ -122,6 +139,8 @@ def sympy_values(
         for name, symbol in model.sums.items()
     }  # fmt: skip
     values = {p.symbol: parameters[p.name] for p in model.parameters}
+    if model.carrier is not None:
+        values[model.carrier.phase] = OMEGA * time
     rate = (model.self_term + model.coupling.subs(sums)).subs(values)
     unknowns = (model.state.symbol, *others)
     function = sp.lambdify(unknowns, [rate, *(sp.diff(rate, u) for u in unknowns)], "math")
@@ -153,7 +172,7 @@ def test_residuals_and_jacobian_are_sympys(
     numbers = [float(value) for values in by_chunk.values() for value in values]
     texts = [":".join(map(repr, row.tolist())) for row in weights]
     device = Device(printed, neighbours, jacobian)
-    assert device.set_up(numbers, texts, [G, C, *SWITCHES]) == 0
+    assert device.set_up(numbers, texts, shared(model)) == 0
     # a boundary's own time belongs to the chunk before it; times rise, so that the sweep predicts
     for time, chunk in [
         (0.5e-6, 0),
@@ -168,7 +187,7 @@ def test_residuals_and_jacobian_are_sympys(
         again = solution.copy()  # a simulator's second vector
         resistive, reactive, row, source = device.evaluate(again, time)
         parameters = {name: float(values[chunk % len(values)]) for name, values in by_chunk.items()}
-        rate, derivative = sympy_values(model, parameters, weights[chunk], solution[1:])
+        rate, derivative = sympy_values(model, parameters, weights[chunk], solution[1:], time)
         scale = G * (1 + np.abs(derivative).sum())
         wanted = -G * derivative
         if not device.full:
@@ -185,8 +204,8 @@ def test_first_linearisation_of_a_step_is_where_the_last_ones_point(
 ) -> None:
     model, printed = library
     device = Device(printed, 3, "own")
-    numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
-    device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, [G, C, *SWITCHES])
+    numbers = values_of(model)
+    device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, shared(model))
     slopes = np.array([0.0, 1.0, -2.0, 0.5, 0.25]) * 1e5
     buffers = [np.zeros(5), np.zeros(5)]
     charges = []
@@ -203,8 +222,8 @@ def test_first_linearisation_of_a_step_is_where_the_last_ones_point(
 def test_not_a_number_stays_one(library: tuple[CellModel, DeviceLibrary]) -> None:
     model, printed = library
     device = Device(printed, 3, "own")
-    numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
-    device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, [G, C, *SWITCHES])
+    numbers = values_of(model)
+    device.set_up(numbers, ["0.1:0.2:0.3"] * CHUNKS, shared(model))
     for time in (1e-7, 2e-7, 3e-7):
         solution = np.array([0.0, 0.5, np.nan, 0.1, 0.2])
         assert np.isnan(device.evaluate(solution, time)[0])
@@ -215,8 +234,8 @@ def test_weights_that_are_not_as_many_as_neighbours_are_refused(
     library: tuple[CellModel, DeviceLibrary], text: str
 ) -> None:
     model, printed = library
-    numbers = [0.1] * (CHUNKS + 1 if model is TANH_ISING else 2 * CHUNKS + 1)
-    assert Device(printed, 3, "own").set_up(numbers, [text] * CHUNKS, [G, C, *SWITCHES]) == 2
+    numbers = values_of(model)
+    assert Device(printed, 3, "own").set_up(numbers, [text] * CHUNKS, shared(model)) == 2
 
 
 def test_what_c_has_no_name_for_is_refused() -> None:

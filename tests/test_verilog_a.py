@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from device_models.families import FAMILIES
+from device_models.families import FAMILIES, REALISATIONS
 from device_models.model import CellModel
 from device_models.printers.verilog_a import library, module_name
 
 openvaf_py = pytest.importorskip("openvaf_py", reason="openvaf-py has no wheel for this platform")
 
 NEIGHBOURS, CHUNKS = 3, 2
+MODELS = {**FAMILIES, **REALISATIONS}
+OMEGA = 1.7  # of a carrier, rad/s
 SWITCH = 2.0
 
 
@@ -37,6 +39,10 @@ def drawn_point(model: CellModel, generator: np.random.Generator, time: float) -
         names += [f"{p.name}_{k}" for k in (1, 2)] if p.scope == "node-and-chunk" else [p.name]
     names += [f"k_{j}_{k}" for j in range(1, NEIGHBOURS + 1) for k in range(1, CHUNKS + 1)]
     values = dict(zip(names, generator.normal(0.0, 1.5, len(names)).tolist(), strict=True))
+    if model.carrier is not None:
+        values["ais_w"] = OMEGA
+    # amplitudes and gains are positive, and all that is drawn may be
+    values |= {p.name: abs(values[p.name]) + 0.2 for p in model.parameters if p.symbol.is_positive}
     return values | {"$abstime": time, "ais_switch_1": SWITCH}
 
 
@@ -50,16 +56,18 @@ def rate_in_sympy(model: CellModel) -> tuple[sp.Expr, list[sp.Symbol]]:
     return model.self_term + model.coupling.subs(sums), [*others, *weights]
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(MODELS))
 @pytest.mark.parametrize(("time", "chunk"), [(0.0, 1), (SWITCH, 1), (np.nextafter(SWITCH, 3), 2), (5.0, 2)])
 def test_residual_and_jacobian_are_the_equation(family, time, chunk, tmp_path):
-    model = FAMILIES[family]
+    model = MODELS[family]
     rate, symbols = rate_in_sympy(model)
     generator = np.random.default_rng([*family.encode(), chunk])
     point = drawn_point(model, generator, float(time))
     values = {model.state.symbol: point[f"V({model.state.symbol})"]}
     for p in model.parameters:
         values[p.symbol] = point[f"{p.name}_{chunk}" if p.scope == "node-and-chunk" else p.name]
+    if model.carrier is not None:
+        values[model.carrier.phase] = OMEGA * float(time)
     inputs = [point[f"V(in{j})"] for j in range(1, NEIGHBOURS + 1)]
     weights = [point[f"k_{j}_{chunk}"] for j in range(1, NEIGHBOURS + 1)]
     values |= dict(zip(symbols, [*inputs, *weights], strict=True))

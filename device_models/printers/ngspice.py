@@ -207,7 +207,7 @@ def cell_subcircuit(model: CellModel, chunks: int) -> str:
     return "\n".join([
         f"* Cell: {model.title}",
         f"*   {model.source}",
-        f"*   rate = {rate}   (per model time unit; 1 V is {_unit(model)})",
+        *_comment(f"rate = {rate}   (per model time unit; 1 V is {_unit(model)})"),
         *_wrapped(f".subckt {model.family}_cell {' '.join([port, *sums.values()])}", arguments),
         f"Cstate {port} 0 {{ais_c}}",
         *tank,
@@ -289,11 +289,17 @@ def _pair_text(model: CellModel, rate: sp.Expr, receiver: str, sender: str) -> s
 
 
 def _unit(model: CellModel) -> str:
-    return "a state of 1" if model.state.unit == "1" else f"1 {model.state.unit}"
+    return "a state of 1" if model.state.unit in ("1", "V") else f"1 {model.state.unit}"
 
 
 def _indexed(rate: sp.Expr | None) -> str:
     return str(rate).replace("x_own", "x_i").replace("x_other", "x_j")
+
+
+def _comment(text: str) -> list[str]:
+    if len(text) <= 106:
+        return [f"*   {text}"]
+    return textwrap.wrap(text, 106, initial_indent="*   ", subsequent_indent="*     ", break_long_words=False)
 
 
 def _wrapped(head: str, words: Sequence[str], width: int = 110) -> list[str]:

@@ -29,20 +29,21 @@ class SolverOptions(BaseModel):
     rows: int = Field(200, ge=1, description="the step is at most the run's length over this")
     method: str = Field("trap", pattern="^(trap|gear)$", description="integration method")
     step: float | None = Field(
-        None,
-        gt=0,
-        description="fixed step in seconds, in place of rows and without control of the local error",
+        None, gt=0, description="fixed step in seconds, in place of rows and of control of the local error"
     )
     klu: bool = Field(False, description="KLU sparse solver (needs ngspice 42 or later)")
 
     @property
     def vntol(self) -> float:
-        """Voltage floor of the tolerance: a hundredth of reltol × 1 V, as states pass through zero."""
-        return self.reltol * 1e-2
+        """Voltage floor of the tolerance: a hundredth of reltol × 1 V, as states pass through zero.
+
+        A tenth with a fixed step: oscillations do that twice a cycle, and only Newton's iterations ask for it.
+        """
+        return self.reltol * (1e-2 if self.step is None else 0.1)
 
     def abstol(self, conductance: float) -> float:
-        """Current floor, ``reltol`` × 1e-3 of the current a rate of one makes."""
-        return self.reltol * 1e-3 * conductance
+        """Current floor, ``reltol`` × 1e-3 of the current a rate of one makes; with a fixed step × 0.1."""
+        return self.reltol * (1e-3 if self.step is None else 0.1) * conductance
 
     def chgtol(self, capacitance: float) -> float:
         """Charge floor, 1e-5 of the charge one unit of state is."""
@@ -178,13 +179,12 @@ def _bench(
         f"chgtol={number(options.chgtol(circuit.scaling.capacitance))}"
     )
     if options.step is not None:
-        tolerances += (
-            " trtol=1e12"  # the local error is never too large, so that every step is the longest one
-        )
+        tolerances += " trtol=1e12"  # no local error is too large: every step is the longest
     lines.append(f".options method={options.method} {tolerances}{' klu' if options.klu else ''}")
-    if not circuit.flat:
+    if circuit.tanks or not circuit.flat:
         # a flat circuit's nodes are its states, and all nodes are saved unless told otherwise: ngspice
-        # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core
+        # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core. With inductors
+        # there are branch currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
     return "\n".join([*lines, ".end", ""])
