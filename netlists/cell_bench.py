@@ -148,6 +148,18 @@ class Bench:
         ])  # fmt: skip
 
 
+def fixed_step(frequency: float, points: int) -> float:
+    """Seconds a step, for about ``points`` a cycle of a frequency in hertz.
+
+    A whole number of them would let an oscillator with kinks in its waveforms lock on the steps themselves (a ring
+    by 4·10⁻⁵ of its frequency), so the steps fall on other phases in each cycle.
+    """
+    return 1 / (frequency * (points + _ODD_PART))
+
+
+_ODD_PART = (3 - 5**0.5) / 2  # the golden section, which no small number of cycles makes whole
+
+
 def supply_current(node: str) -> str:
     """What ngspice calls the current of the source at a node: negative where a supply delivers power."""
     return f"v{node}#branch".lower()
