@@ -125,10 +125,10 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         name="tristate_inverter",
         ports=("a", "y", "on", "off", "vdd"),
         elements=(
-            Mosfet("p1", ("p", "a", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
-            Mosfet("p2", ("y", "off", "p", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
-            Mosfet("n2", ("y", "on", "n", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
-            Mosfet("n1", ("n", "a", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            Mosfet("p1", ("p", "off", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("p2", ("y", "a", "p", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n2", ("y", "a", "n", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n1", ("n", "on", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
         ),
         title="Tri-state inverter",
         parameters={"strength": 1.0},
@@ -157,7 +157,7 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         crossed=(Wire("sender", after), Wire("sender", before), *out),
         strength="strength",
         strength_unit="W/L of the unit leg",
-        strength_guess=0.01 / (2**bits - 1),
+        strength_guess=0.001 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
     )
 
@@ -202,7 +202,7 @@ def transmission_gate_coupler(bits: int = 3, switches: Sequence[float] = ()) -> 
         crossed=(*sender, n2, n1, vdd),
         strength="strength",
         strength_unit="W/L of the unit leg",
-        strength_guess=0.005 / (2**bits - 1),
+        strength_guess=0.001 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
         mutual=True,
     )
