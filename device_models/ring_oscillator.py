@@ -20,8 +20,8 @@ from device_models.elements import (
     Capacitor,
     Dc,
     Element,
-    MosModel,
     Mosfet,
+    MosModel,
     PiecewiseLinear,
     Source,
     Waveform,
@@ -128,7 +128,9 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         transistor
         for k, share in enumerate(shares, start=1)
         for transistor in (
-            Mosfet(f"p{k}", ("y", f"a{k}", "p", "vdd"), PMOS.name, BALANCED * LENGTH * share * _STRENGTH, LENGTH),
+            Mosfet(
+                f"p{k}", ("y", f"a{k}", "p", "vdd"), PMOS.name, BALANCED * LENGTH * share * _STRENGTH, LENGTH
+            ),
             Mosfet(f"n{k}", ("y", f"a{k}", "n", GROUND), NMOS.name, LENGTH * share * _STRENGTH, LENGTH),
         )
     ]

@@ -137,4 +137,6 @@ def harmonics(phase: Array, values: Array, count: int) -> npt.NDArray[np.complex
 
 def series(coefficients: npt.NDArray[np.complex128], phase: Array) -> Array:
     """Re Σ_k c_k e^{ikθ} at phases; (H,) or (H, S) coefficients give (P,) or (P, S)."""
-    return np.asarray((np.exp(1j * np.multiply.outer(phase, np.arange(len(coefficients)))) @ coefficients).real)
+    return np.asarray(
+        (np.exp(1j * np.multiply.outer(phase, np.arange(len(coefficients)))) @ coefficients).real
+    )

@@ -16,7 +16,10 @@ from netlists.core import Array
 
 PAIRS, HARMONICS = 24, 6
 _SETTLE, _WINDOWS = 8, 14  # cycles
-_LARGEST, _SMALLEST = 0.15, 0.01  # rad that the fastest pair may move within the windows: weak, and measurable
+_LARGEST, _SMALLEST = (
+    0.15,
+    0.01,
+)  # rad that the fastest pair may move within the windows: weak, and measurable
 _TRIALS = 4
 
 
@@ -118,9 +121,7 @@ def _window(time: Array) -> Array:
     return np.asarray(weight / weight.sum())
 
 
-def _power(
-    waves: Waves, cell: OscillatorCell, alone: Mapping[str, str], paired: Mapping[str, str]
-) -> float:
+def _power(waves: Waves, cell: OscillatorCell, alone: Mapping[str, str], paired: Mapping[str, str]) -> float:
     """Watts that a coupler draws, with what it makes the two cells draw."""
     weight = _window(waves.time)
 

@@ -188,7 +188,9 @@ def _tabulate(
     count = max(steps.points // 2 - 1, 4)
     found = harmonics(angle[kept], waves.values[kept], count)
     out = found[:, waves.names[output]]
-    turn = np.exp(-1j * np.angle(out[1]) * np.arange(len(found)))  # θ = 0 where the output's fundamental peaks
+    turn = np.exp(
+        -1j * np.angle(out[1]) * np.arange(len(found))
+    )  # θ = 0 where the output's fundamental peaks
     found = found * turn[:, None]
     names = signals(cell)
     phase = evenly(max(64, steps.points))

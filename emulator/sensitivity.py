@@ -84,7 +84,10 @@ def _kick(
     supply = bench.supply("supply")
     amounts = (0.0, *charges)
     copies = [
-        [bench.copy(f"p{k}q{m}", supply, state_at(free.cycle, phase)) for k, phase in enumerate(evenly(count))]
+        [
+            bench.copy(f"p{k}q{m}", supply, state_at(free.cycle, phase))
+            for k, phase in enumerate(evenly(count))
+        ]
         for m in range(len(amounts))
     ]
     for amount, row in zip(amounts[1:], copies[1:], strict=True):
@@ -107,6 +110,4 @@ def _kick(
 def _pulse(charge: float, steps: Steps) -> PiecewiseLinear:
     """A triangle of half a step's width, so short that its harmonics are those of a blow."""
     middle, half = steps.seconds(_KICK_AT), steps.step / 4
-    return PiecewiseLinear(
-        ((middle - half, 0.0), (middle, charge / half), (middle + half, 0.0))
-    )
+    return PiecewiseLinear(((middle - half, 0.0), (middle, charge / half), (middle + half, 0.0)))

@@ -176,9 +176,7 @@ def signals(cell: OscillatorCell) -> tuple[str, ...]:
 def _nodes_inside(block: Block | RawBlock, blocks: Mapping[str, Block | RawBlock]) -> list[str]:
     """Nodes of a block that are no ports, and those of the blocks it uses, as ngspice calls them."""
     ports = {port.lower() for port in block.ports} | {"0", "gnd"}
-    found = dict.fromkeys(
-        node for name, nodes, _ in _elements(block) for node in nodes if node not in ports
-    )
+    found = dict.fromkeys(node for name, nodes, _ in _elements(block) for node in nodes if node not in ports)
     deeper = [
         f"{name}.{node}"
         for name, _, called in _elements(block)

@@ -18,8 +18,8 @@ from device_models.elements import (
     Dc,
     Element,
     Inductor,
-    MosModel,
     Mosfet,
+    MosModel,
     PiecewiseLinear,
     RawBlock,
     Resistor,
@@ -63,7 +63,9 @@ def write_element(element: Element) -> str:
             size = [f"W={write_value(element.width)}", f"L={write_value(element.length)}"]
             words = [*_head("M", element.name, element.nodes), checked_name(element.model), *size]
         case Call():
-            given = [f"{checked_name(name)}={write_value(value)}" for name, value in element.parameters.items()]
+            given = [
+                f"{checked_name(name)}={write_value(value)}" for name, value in element.parameters.items()
+            ]
             words = [*_head("X", element.name, element.nodes), checked_name(element.block), *given]
     return "\n".join(continued(words))
 
