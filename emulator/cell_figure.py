@@ -19,14 +19,15 @@ def cell_figure(found: Characterization) -> bytes:
     """PNG."""
     with drawing():
         figure = Figure(figsize=(WIDTH, 7.2), layout="constrained")
-        panels = figure.subplots(2, 2)
-        _waveform(panels[0, 0], found)
-        _sensitivity(panels[0, 1], found)
-        _coupling(panels[1, 0], found)
-        _lock(panels[1, 1], found)
-        for axes in panels.flat[:3]:
-            axes.set_xlim(0, 2)
-            axes.set_xticks([0, 0.5, 1, 1.5, 2], ["0", "π/2", "π", "3π/2", "2π"])
+        panels: dict[str, Axes] = figure.subplot_mosaic("wwwwpppphhhh;ggggggglllll")
+        _waveform(panels["w"], found)
+        _sensitivity(panels["p"], found)
+        _harmonics(panels["h"], found)
+        _coupling(panels["g"], found)
+        _lock(panels["l"], found)
+        for name in "wpg":
+            panels[name].set_xlim(0, 2)
+            panels[name].set_xticks([0, 0.5, 1, 1.5, 2], ["0", "π/2", "π", "3π/2", "2π"])
         return png(figure, _DPI)
 
 
@@ -36,27 +37,39 @@ def _waveform(axes: Axes, found: Characterization) -> None:
     for colour, k in zip(LINES, volts, strict=False):
         axes.plot(cycle.phase / np.pi, cycle.values[:, k], color=colour, lw=1.4, label=cycle.signals[k])
     fundamental = found.mean_v + found.amplitude_v * np.cos(np.pi * _TURN)
-    axes.plot(_TURN, fundamental, color=INK, lw=0.9, ls=(0, (4, 3)), label="fundamental of the output")
-    axes.set_title(f"Limit cycle: {found.f0_hz / 1e6:.5g} MHz, {found.power_w * 1e6:.3g} µW")
+    axes.plot(_TURN, fundamental, color=INK, lw=0.9, ls=(0, (4, 3)), label="fundamental")
+    axes.set_title(f"{found.f0_hz / 1e6:.5g} MHz, {found.power_w * 1e6:.3g} µW")
     axes.set_xlabel("phase θ")
     axes.set_ylabel("V")
-    axes.legend(loc="best")
+    _legend_below(axes, 3)
 
 
 def _sensitivity(axes: Axes, found: Characterization) -> None:
     for colour, (port, ppv) in zip(LINES, found.ppv.items(), strict=False):
         axes.plot(ppv.phase / np.pi, ppv.value * 1e-15, "o", ms=3, color=colour, label=f"at {port}")
         axes.plot(_TURN, series(ppv.harmonics, np.pi * _TURN) * 1e-15, color=colour, lw=1.2)
-    axes.set_title("Phase sensitivity (PPV), and its harmonics")
+    axes.set_title("Phase sensitivity (PPV)")
     axes.set_xlabel("phase θ at which charge came")
     axes.set_ylabel("rad per fC")
-    axes.legend(loc="lower left")
-    bars = axes.inset_axes((0.62, 0.66, 0.36, 0.32))
-    for colour, ppv in zip(LINES, found.ppv.values(), strict=False):
-        bars.bar(np.arange(6), np.abs(ppv.harmonics[:6]) * 1e-15, color=colour, width=0.7, alpha=0.8)
-    bars.set_xticks(range(6))
-    bars.tick_params(labelsize=7)
-    bars.set_facecolor("white")
+    _legend_below(axes, 3)
+
+
+def _harmonics(axes: Axes, found: Characterization) -> None:
+    width = 0.8 / max(len(found.ppv), 1)
+    for k, (colour, ppv) in enumerate(zip(LINES, found.ppv.values(), strict=False)):
+        shown = np.abs(ppv.harmonics[:6]) * 1e-15
+        axes.bar(
+            np.arange(len(shown)) + (k - (len(found.ppv) - 1) / 2) * width, shown, color=colour, width=width
+        )
+    axes.set_title("its harmonics")
+    axes.set_xlabel("harmonic")
+    axes.grid(axis="x", visible=False)
+
+
+def _legend_below(axes: Axes, columns: int) -> None:
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.05, -0.16), ncols=columns, columnspacing=1.2, handlelength=1.4
+    )
 
 
 def _coupling(axes: Axes, found: Characterization) -> None:
@@ -65,10 +78,10 @@ def _coupling(axes: Axes, found: Characterization) -> None:
         label = f"{key}, lag {gamma.lag:+.2f} rad"
         axes.plot(gamma.phase / np.pi, gamma.rate / size, "o", ms=3, color=colour, label=label)
         axes.plot(_TURN, series(gamma.harmonics[:2], np.pi * _TURN) / size, color=colour, lw=1.1)
-    axes.set_title("Coupling functions, and mean with first harmonic")
+    axes.set_title("Coupling functions; lines: mean and first harmonic")
     axes.set_xlabel("phase difference, receiver less sender")
     axes.set_ylabel("Γ in units of its sine's amplitude")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=2)
+    _legend_below(axes, 2)
 
 
 def _lock(axes: Axes, found: Characterization) -> None:
@@ -78,7 +91,7 @@ def _lock(axes: Axes, found: Characterization) -> None:
         axes.set_axis_off()
         return
     sweep = shil.sweep_hz / 1e3
-    axes.axvspan(*(shil.predicted_hz / 1e3), color=BLUE, alpha=0.12, lw=0, label="predicted from the PPV")
+    axes.axvspan(*(shil.predicted_hz / 1e3), color=BLUE, alpha=0.12, lw=0, label="predicted")
     for held, colour, label in ((True, BLUE, "locked"), (False, ORANGE, "not locked")):
         chosen = shil.locked == held
         axes.plot(
@@ -94,6 +107,6 @@ def _lock(axes: Axes, found: Characterization) -> None:
     unit = "A" if shil.kind == "current" else "S"
     axes.set_title(f"Injection locking at {shil.current:.2g} {unit}")
     axes.set_xlabel("half the injection's frequency less f₀, kHz")
-    axes.set_ylim(-0.5, 1.9)
+    axes.set_ylim(-0.5, 1.5)
     axes.set_yticks([0, 1], ["slips", "locked"])
-    axes.legend(loc="upper center", ncols=3)
+    _legend_below(axes, 3)

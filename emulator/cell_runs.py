@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from emulator import ngspice
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Judgement
@@ -94,13 +96,24 @@ def run_bench(
     vectors = tuple(dict.fromkeys(record))
     stop = steps.seconds(cycles)
     text = bench.text(steps.step, stop, vectors, steps.seconds(start))
+    if bench.cell.behaviour:
+        simulator.call(_behave, bench.cell.behaviour)
     result = simulator.simulate(Deck(text, vectors, stop), limit_s=LIMIT_S)
+    if bench.cell.behaviour:
+        simulator.call(_behave, "")  # the next deck is written for ngspice itself
     if not result.judgement.completed:
         raise BenchFailed(bench.title, result.judgement)
     return Waves(result.time, result.values, {name: k for k, name in enumerate(vectors)})
 
 
-def phases(waves: Waves, vectors: Iterable[str], frequency: float, centers: Array) -> Array:
+def _behave(name: str) -> None:
+    """Sets ngspice's compatibility mode in this process; without a name, its own."""
+    ngspice._instance().ask(f"set ngbehavior={name}" if name else "unset ngbehavior")
+
+
+def phases(
+    waves: Waves, vectors: Iterable[str], frequency: float, centers: npt.NDArray[np.floating[Any]]
+) -> Array:
     """(R, M) rad, unwrapped along R: φ of each vector's fundamental around ``centers`` (in cycles).
 
     The window is Hann's over two cycles: mean and harmonics fall into its zeros, and where the steps lie in it

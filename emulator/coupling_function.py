@@ -69,7 +69,7 @@ def _measure(
     end = _SETTLE + _WINDOWS
     waves = run_bench(simulator, bench, free.steps, end + 2, [*outputs, *supplies, *currents], _SETTLE - 1)
 
-    centers = _SETTLE + 0.5 + np.arange(_WINDOWS)
+    centers: Array = _SETTLE + 0.5 + np.arange(_WINDOWS, dtype=np.float64)
     phase = phases(waves, outputs, free.steps.frequency, centers)
     rate = np.polyfit(free.steps.seconds(1) * centers, phase, 1)[0]
     sender, receiver = slice(1, 1 + PAIRS), slice(1 + PAIRS, None)

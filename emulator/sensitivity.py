@@ -17,6 +17,7 @@ PHASES, HARMONICS = 32, 12
 _PILOTS = 8
 _KICK_AT = 2.0  # cycles
 _SHIFT = 0.02  # rad, the largest that the charge is to make
+_NONLINEAR = 0.05
 _CALM = 5e-3  # change of the shifts from one look to the next, relative to the largest
 _LONGEST = 800  # cycles
 _LOOK = 6  # windows of a cycle averaged
@@ -33,6 +34,12 @@ def sensitivity(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port:
     charge, cycles = _charge(simulator, cell, free, port)
     while True:
         phase, shift, calm = _kick(simulator, cell, free, port, PHASES, (charge, charge / 2), cycles)
+        whole, half = shift / np.array([charge, charge / 2])[:, None]
+        value = 2 * half - whole  # the error is proportional to the charge
+        nonlinearity = float(np.abs(whole - half).max() / np.abs(value).max())
+        if calm and nonlinearity > _NONLINEAR and np.abs(shift).max() > _SHIFT / 8:
+            charge /= 4  # a port where it takes much charge to move the phase
+            continue
         if calm or cycles > _LONGEST:
             break
         cycles *= 2
@@ -41,8 +48,6 @@ def sensitivity(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port:
             f"{cell.name}: {cycles:g} cycles after a charge into {port} the phase still moves. Look for a slow time "
             "constant, such as a bias that charges."
         )
-    whole, half = shift / np.array([charge, charge / 2])[:, None]
-    value = 2 * half - whole  # the error is proportional to the charge
     order = np.argsort(phase)
     return PhaseSensitivity(
         port=port,
@@ -50,14 +55,14 @@ def sensitivity(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port:
         value=value[order],
         harmonics=harmonics(phase, value, HARMONICS),
         charge=charge,
-        nonlinearity=float(np.abs(whole - half).max() / np.abs(value).max()),
+        nonlinearity=nonlinearity,
     )
 
 
 def _charge(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port: str) -> tuple[float, float]:
     """A charge in coulomb that shifts the phase by about ``_SHIFT``, and cycles after which all is calm."""
     volts = float(np.abs(free.output[1]))
-    charge = free.power / (volts * free.steps.frequency) / 200 if free.power > 0 else 1e-15
+    charge = free.power / (volts * free.steps.frequency) / 400 if free.power > 0 else 1e-15
     cycles = 8.0
     for _ in range(_TRIALS):
         _, shift, calm = _kick(simulator, cell, free, port, _PILOTS, (charge,), cycles)
