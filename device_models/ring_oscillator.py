@@ -6,6 +6,7 @@ cycle, so n2 is n1 inverted and π/N later, and the last node n1 inverted and π
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -85,7 +86,7 @@ def ring_cell(
         couplers=(
             inverter_coupler(stages, bits, switches),
             transmission_gate_coupler(bits, switches),
-            transconductor("n1", "n1", 5e-7, mean=VDD / 2),
+            transconductor("n1", "n1", 1e-7, mean=VDD / 2),
         ),
         shil="n1",
         source="level-1 (Shichman-Hodges) transistors of our own: VDD 1 V, 40 fF a node",
@@ -108,62 +109,83 @@ def _inverter(ratio: float) -> Block:
 
 
 _STRENGTH = sp.Symbol("strength", positive=True)
+LEAD = 0.171  # rad by which the couplers' taps lead, since the PPV of the default ring lags by so much
 
 
 def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ()) -> CouplerType:
     """Tri-state inverters with binary legs from the sender's taps into the receiver's n1.
 
-    Each leg is a pair of half width on two taps. Straight, both taps are n1: an inverted copy of the sender, a
-    negative coupling. Crossed they are the nodes one stage after and before: inverted copies of −n1, π/N late and
-    early, whose average has no lag: a positive coupling.
+    Each leg listens to three taps with fixed shares, since mixing taps sets the phase. Straight these are n1, and a
+    little of the node two stages before: an inverted copy of the sender, a negative coupling. Crossed they are the
+    nodes one stage before and after: inverted copies of −n1, π/N early and late: a positive coupling.
 
     Args:
         stages: of the ring.
         bits: legs of strength 1, 2, 4, …
         switches: seconds at which time chunks end.
     """
+    shares = _shares(stages)
+    data = [
+        transistor
+        for k, share in enumerate(shares, start=1)
+        for transistor in (
+            Mosfet(
+                f"p{k}", ("y", f"a{k}", "p", "vdd"), PMOS.name, BALANCED * LENGTH * share * _STRENGTH, LENGTH
+            ),
+            Mosfet(f"n{k}", ("y", f"a{k}", "n", GROUND), NMOS.name, LENGTH * share * _STRENGTH, LENGTH),
+        )
+    ]
     leg = Block(
         name="tristate_inverter",
-        ports=("a", "y", "on", "off", "vdd"),
+        ports=("a1", "a2", "a3", "y", "on", "off", "vdd"),
         elements=(
-            Mosfet("p1", ("p", "a", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
-            Mosfet("p2", ("y", "off", "p", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
-            Mosfet("n2", ("y", "on", "n", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
-            Mosfet("n1", ("n", "a", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            Mosfet("p", ("p", "off", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n", ("n", "on", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            *data,
         ),
-        title="Tri-state inverter",
+        title="Tri-state inverter with three inputs that push the same output",
         parameters={"strength": 1.0},
-        notes=("strength: W/L of the NMOS",),
+        notes=(f"strength: W/L of the NMOS; shares of the inputs {', '.join(f'{s:.3f}' for s in shares)}",),
     )
     calls = [
-        Call(
-            f"{tap}{b}", (tap, "y", f"on{b}", f"off{b}", "vdd"), leg.name, {"strength": 2**b * _STRENGTH / 2}
-        )
+        Call(f"leg{b}", ("a1", "a2", "a3", "y", f"on{b}", f"off{b}", "vdd"), leg.name,
+             {"strength": 2**b * _STRENGTH})
         for b in range(bits)
-        for tap in ("a1", "a2")
-    ]
+    ]  # fmt: skip
     block = Block(
         name="inverter_coupler",
-        ports=("a1", "a2", "y", "vdd"),
+        ports=("a1", "a2", "a3", "y", "vdd"),
         elements=(*calls, *_bit_cells(bits, switches)),
         title=f"Coupler: tri-state inverters, {bits} binary legs",
         parameters={"strength": 1.0, **_bit_parameters(bits, switches)},
-        notes=("strength: W/L of the unit leg, half of it on each tap; bB_T: bit B in time chunk T",),
+        notes=("strength: W/L of the unit leg; bB_T: bit B in time chunk T",),
     )
-    after, before = "n2", f"n{stages}"
-    out = (Wire("receiver", "n1"), Wire("global", "vdd"))
+
+    def wiring(*taps: str) -> tuple[Wire, ...]:
+        return (*(Wire("sender", tap) for tap in taps), Wire("receiver", "n1"), Wire("global", "vdd"))
+
+    before, after = f"n{stages}", "n2"
     return CouplerType(
         name="inverter",
         title="tri-state inverters with binary legs",
         blocks=(leg, block),
-        straight=(Wire("sender", "n1"), Wire("sender", "n1"), *out),
-        crossed=(Wire("sender", after), Wire("sender", before), *out),
+        straight=wiring("n1", "n1", f"n{stages - 1}"),
+        crossed=wiring(before, after, before),
         strength="strength",
         strength_unit="W/L of the unit leg",
-        strength_guess=0.01 / (2**bits - 1),
+        strength_guess=0.001 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
         in_chunks=partial(inverter_coupler, stages, bits),
     )
+
+
+def _shares(stages: int) -> tuple[float, float, float]:
+    """What part of a leg listens to each tap, so that both wirings lead by ``LEAD``."""
+    early = math.tan(LEAD) / math.tan(math.pi / stages)  # crossed: share before less share after
+    turn = 2 * math.pi / stages  # straight: how far the node two stages before is ahead
+    third = math.tan(LEAD) / (math.sin(turn) + math.tan(LEAD) * (1 - math.cos(turn)))
+    second = (1 - early) / 2
+    return 1 - second - third, second, third
 
 
 def transmission_gate_coupler(bits: int = 3, switches: Sequence[float] = ()) -> CouplerType:
@@ -206,7 +228,7 @@ def transmission_gate_coupler(bits: int = 3, switches: Sequence[float] = ()) -> 
         crossed=(*sender, n2, n1, vdd),
         strength="strength",
         strength_unit="W/L of the unit leg",
-        strength_guess=0.005 / (2**bits - 1),
+        strength_guess=0.001 / (2**bits - 1),
         bits=tuple(f"b{b}" for b in range(bits)),
         mutual=True,
         in_chunks=partial(transmission_gate_coupler, bits),

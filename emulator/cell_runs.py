@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emulator.demodulate import iq
+from emulator import ngspice
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Judgement
-from netlists.cell_bench import Bench
+from netlists.cell_bench import Bench, fixed_step
 from netlists.core import Array
 
 LIMIT_S = 600.0  # wall-clock seconds a bench
@@ -77,7 +78,7 @@ class Steps:
     @property
     def step(self) -> float:
         """Seconds."""
-        return 1 / (self.frequency * self.points)
+        return fixed_step(self.frequency, self.points)
 
     def seconds(self, cycles: float) -> float:
         """Cycles in seconds."""
@@ -95,15 +96,38 @@ def run_bench(
     vectors = tuple(dict.fromkeys(record))
     stop = steps.seconds(cycles)
     text = bench.text(steps.step, stop, vectors, steps.seconds(start))
+    if bench.cell.behaviour:
+        simulator.call(_behave, bench.cell.behaviour)
     result = simulator.simulate(Deck(text, vectors, stop), limit_s=LIMIT_S)
+    if bench.cell.behaviour:
+        simulator.call(_behave, "")  # the next deck is written for ngspice itself
     if not result.judgement.completed:
         raise BenchFailed(bench.title, result.judgement)
     return Waves(result.time, result.values, {name: k for k, name in enumerate(vectors)})
 
 
-def phases(waves: Waves, vectors: Iterable[str], frequency: float, centers: Array) -> Array:
-    """(R, M) rad: φ of each vector's fundamental in windows of a cycle around ``centers`` (in cycles)."""
-    return iq(waves.time, waves.of(vectors), frequency, centers / frequency).phase
+def _behave(name: str) -> None:
+    """Sets ngspice's compatibility mode in this process; without a name, its own."""
+    ngspice._instance().ask(f"set ngbehavior={name}" if name else "unset ngbehavior")
+
+
+def phases(
+    waves: Waves, vectors: Iterable[str], frequency: float, centers: npt.NDArray[np.floating[Any]]
+) -> Array:
+    """(R, M) rad, unwrapped along R: φ of each vector's fundamental around ``centers`` (in cycles).
+
+    The window is Hann's over two cycles: mean and harmonics fall into its zeros, and where the steps lie in it
+    makes no difference, as it would with a window that ends abruptly.
+    """
+    columns = waves.of(vectors)
+    found = np.empty((len(centers), columns.shape[1]), np.complex128)
+    for row, center in enumerate(centers):
+        first, last = np.searchsorted(waves.time, np.array([center - 1, center + 1]) / frequency)
+        time = waves.time[first:last]
+        angle = 2 * np.pi * frequency * time
+        weight = np.cos((angle / (2 * np.pi) - center) * np.pi / 2) ** 2 * np.gradient(time)
+        found[row] = (weight * np.exp(-1j * angle)) @ columns[first:last]
+    return np.unwrap(np.angle(found), axis=0)
 
 
 def harmonics(phase: Array, values: Array, count: int) -> npt.NDArray[np.complex128]:

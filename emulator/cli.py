@@ -22,9 +22,14 @@ from rich.text import Text
 from device_models.adc import AdcSettings
 from device_models.families import family
 from device_models.model import coupling_form
+from device_models.oscillator_cell import OscillatorCell
 from device_models.printers import verilog_a
 from device_models.readout import full_scale
 from emulator import doctor as doctor_module
+from emulator.cell_figure import cell_figure
+from emulator.cell_runs import BenchFailed, CellFault
+from emulator.cells import find_cell
+from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
 from emulator.devices import DevicesError
 from emulator.folder import REPORT, FolderError, Mode
@@ -34,7 +39,11 @@ from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings
+from emulator.simulator import Simulator
 from emulator.verdict import Verdict
+from netlists.cell_file import CellFileError
+from netlists.characterization import Characterization
+from netlists.characterization_file import write_characterization, write_summary
 from netlists.compile import Devices, compile_core, summarise
 from netlists.dialects.ngspice import (
     BENCH_FILE,
@@ -44,7 +53,7 @@ from netlists.dialects.ngspice import (
     SolverOptions,
     write_netlist,
 )
-from netlists.files import write_text_whole
+from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.weights import WeightsError, read_weights
@@ -89,7 +98,7 @@ def _unusable_input() -> Iterator[None]:
     except WeightsError as error:
         shown = printable(str(error.path))
         _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
-    except (FolderError, NgspiceUnavailable, DevicesError, InspectError) as error:
+    except (FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError) as error:
         _stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
@@ -385,6 +394,105 @@ def compile_command(
     ]:
         table.add_row(name, Text(value))
     console.print(table)
+
+
+@app.command(
+    epilog="Examples: ais characterize ring; ais characterize examples/cells/cross_coupled.toml --out out/mine"
+)
+def characterize(
+    cell: Annotated[str, typer.Argument(
+        help="lc, ring, or a TOML file that describes a cell of your own.", show_default=False
+    )],
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for characterization.h5, .json and .png; default: out/characterize-CELL.",
+        show_default=False,
+    )] = None,
+    points_per_cycle: Annotated[int | None, typer.Option(
+        min=16, max=10_000, help="Steps of a cycle; default: the cell's own (lc 64, ring 200).", show_default=False
+    )] = None,
+    trust_includes: Annotated[bool, typer.Option(
+        "--trust-includes", help="Read the model files that the cell's TOML names. Look through them first."
+    )] = False,
+) -> None:  # fmt: skip
+    """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking."""
+    with _unusable_input():
+        chosen = find_cell(cell, trust_includes=trust_includes)
+        folder = out if out is not None else Path("out") / f"characterize-{chosen.name}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            found = _characterized(chosen, points_per_cycle)
+            write_characterization(folder / CHARACTERIZATION_FILE, found)
+            write_summary(folder / SUMMARY_FILE, found)
+            write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
+        except OSError as error:
+            _stop(UNUSABLE, f"can't write to {folder}: {error}")
+        except BenchFailed as error:
+            _stop(FAILED, f"{error}")
+        except KeyboardInterrupt:
+            _stop(FAILED, "interrupted; nothing was written")
+    for table in _cell_tables(chosen.title, found):
+        console.print(table)
+    names = ", ".join(str(folder / n) for n in (CHARACTERIZATION_FILE, SUMMARY_FILE, CELL_FIGURE))
+    console.print(Text(f"files: {printable(names, longest=None)}"), soft_wrap=True)
+
+
+CHARACTERIZATION_FILE, SUMMARY_FILE = "characterization.h5", "characterization.json"
+CELL_FIGURE = "characterization.png"
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _characterized(cell: OscillatorCell, points: int | None) -> Characterization:
+    """Measures it anew, with a bar by parts."""
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
+    )
+    with progress, Simulator() as simulator:
+        task = progress.add_task("starting ngspice")
+
+        def show(part: str, done: int, total: int) -> None:
+            progress.update(task, description=printable(part), completed=done, total=total)
+            if not errors.is_terminal:
+                errors.print(f"[{done}/{total}] {printable(part)}", highlight=False, markup=False)
+
+        return characterize_cell(simulator, cell, points, show)
+
+
+def _cell_tables(title: str, found: Characterization) -> list[Table]:
+    whole = Table(title=Text(printable(title)), show_header=False)
+    rows = [
+        ("frequency", f"{found.f0_hz / 1e6:.7g} MHz, at {found.points_per_cycle} steps a cycle"),
+        ("output", f"amplitude {found.amplitude_v:.4g} V about {found.mean_v:.4g} V"),
+        ("power", f"{found.power_w * 1e6:.4g} µW" if found.power_w else "none: the cell has no supply"),
+    ]
+    for port, ppv in found.ppv.items():
+        sizes = " ".join(f"{abs(c) * 1e-15:.3g}" for c in ppv.harmonics[:5])
+        rows.append(
+            (f"PPV at {port}, harmonics 0 to 4", f"{sizes} rad/fC (nonlinearity {ppv.nonlinearity:.1%})")
+        )
+    if (shil := found.shil) is not None:
+        unit = "A" if shil.kind == "current" else "S"
+        for name, edges in (("predicted", shil.predicted_hz), ("measured", shil.measured_hz)):
+            low, high = edges / 1e3
+            said = f"f0 {low:+.4g} to {high:+.4g} kHz at {shil.current:.3g} {unit}"
+            rows.append((f"locks at half the injection, {name}", said))
+    for name, value in rows:
+        whole.add_row(Text(printable(name)), Text(printable(value)))
+    couplers = Table(
+        title="Couplers", caption="gain and pulling per strength, relative to f0; Γ = −gain sin(Δφ + lag)"
+    )
+    for heading in ("coupler", "strength", "gain", "lag, rad", "pulling", "µW"):
+        couplers.add_column(heading, justify="left" if heading == "coupler" else "right")
+    turn = 2 * np.pi * found.f0_hz
+    for key, gamma in found.coupling.items():
+        couplers.add_row(
+            Text(printable(key)), f"{gamma.strength:.3g}", f"{gamma.gain * gamma.strength / turn:+.3e}",
+            f"{gamma.lag:+.3f}", f"{gamma.pulling * gamma.strength / turn:+.3e}",
+            f"{gamma.power * gamma.strength * 1e6:.3g}",
+        )  # fmt: skip
+    return [whole, couplers]
 
 
 @app.command(epilog="Example: ais inspect examples/digits16-kurashil.h5")

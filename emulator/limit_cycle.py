@@ -149,7 +149,7 @@ def _settled(
 ) -> FreeRun:
     """The frequency to the last digits, from a run that goes on until it no longer drifts."""
     while True:
-        waves, output = _alone(simulator, cell, steps, state, settle + _WINDOWS + 2, settle)
+        waves, output = _alone(simulator, cell, steps, state, settle + _WINDOWS + 3, settle)
         frequency, drift = _slope(waves, output, steps.frequency, settle)
         if drift < _DRIFT:
             return _tabulate(waves, cell, Steps(frequency, steps.points), output, settle, at_most)
@@ -166,8 +166,8 @@ def _slope(waves: Waves, output: str, frequency: float, first: float) -> tuple[f
     """Frequency in hertz by the slope of the I/Q phase, and its relative change between both halves."""
     drift = np.inf
     for _ in range(4):  # windows of whole cycles need the frequency that is sought
-        centers = first * 1.0 + 1.0 + np.arange(_WINDOWS)
-        centers = centers[centers + 0.5 < waves.time[-1] * frequency]
+        centers = first + 1.5 + np.arange(_WINDOWS)
+        centers = centers[centers + 1 < waves.time[-1] * frequency]
         phase = phases(waves, [output], frequency, centers)[:, 0] / (2 * np.pi)
         half = len(centers) // 2
         early = np.polyfit(centers[:half], phase[:half], 1)[0]
@@ -207,7 +207,7 @@ def _stays(simulator: Simulator, cell: OscillatorCell, found: FreeRun) -> FreeRu
     start = 1.0
     waves, output = _alone(simulator, cell, found.steps, state_at(found.cycle, start), 6, 0)
     names = found.cycle.signals
-    phase = phases(waves, [output], found.steps.frequency, np.array([1.0]))[0, 0]
+    phase = phases(waves, [output], found.steps.frequency, np.array([2.0]))[0, 0]
     angle = 2 * np.pi * found.steps.frequency * waves.time + phase
     swing = np.ptp(found.cycle.values, axis=0)
     away = np.abs(waves.values[:, : len(names)] - found.cycle.at(angle)) / np.where(swing > 0, swing, 1)

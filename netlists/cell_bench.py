@@ -16,6 +16,7 @@ from device_models.oscillator_cell import CouplerType, OscillatorCell, Wire
 from device_models.printers.ngspice import number
 from netlists.characterization import LimitCycle
 from netlists.circuit import checked_name
+from netlists.core import Array
 from netlists.dialects.ngspice_blocks import write_block, write_element, write_model
 from netlists.spice_text import element as spice_element
 from netlists.spice_text import logical_lines
@@ -148,6 +149,18 @@ class Bench:
         ])  # fmt: skip
 
 
+def fixed_step(frequency: float, points: int) -> float:
+    """Seconds a step, for about ``points`` a cycle of a frequency in hertz.
+
+    A whole number of them would let an oscillator with kinks in its waveforms lock on the steps themselves (a ring
+    by 4·10⁻⁵ of its frequency), so the steps fall on other phases in each cycle.
+    """
+    return 1 / (frequency * (points + _ODD_PART))
+
+
+_ODD_PART = (3 - 5**0.5) / 2  # the golden section, which no small number of cycles makes whole
+
+
 def supply_current(node: str) -> str:
     """What ngspice calls the current of the source at a node: negative where a supply delivers power."""
     return f"v{node}#branch".lower()
@@ -168,7 +181,7 @@ def _nodes_inside(block: Block | RawBlock, blocks: Mapping[str, Block | RawBlock
     deeper = [
         f"{name}.{node}"
         for name, _, called in _elements(block)
-        if called in blocks  # models of a file that is included are closed to us
+        if called is not None and called in blocks  # models of a file that is included are closed to us
         for node in _nodes_inside(blocks[called], blocks)
     ]
     return [*found, *deeper]
@@ -188,6 +201,6 @@ def _elements(block: Block | RawBlock) -> Iterator[tuple[str, tuple[str, ...], s
             yield read.name, read.nodes, read.block
 
 
-def evenly(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def evenly(count: int) -> Array:
     """``count`` phases from 0 up, rad."""
-    return np.arange(count) * (2 * np.pi / count)
+    return np.asarray(np.arange(count) * (2 * np.pi / count), np.float64)

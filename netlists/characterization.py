@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from device_models.oscillator_cell import ShilKind
 from netlists.core import Array
 
 Complex = npt.NDArray[np.complex128]
@@ -106,19 +107,23 @@ class CouplingFunction:
 class ShilLock:
     """Sub-harmonic injection locking at one port.
 
-    A current of amplitude I · cos(4π f₀ t + ``drive_phase``) gives dφ/dt = −I · ``gain`` · sin 2φ, on average.
+    A drive of amplitude I · cos(4π f₀ t + ``drive_phase``) gives dφ/dt = −I · ``gain`` · sin 2φ, on average. It is a
+    current into the port, in ampere; or of a ``pump``, in siemens, a current of that times the port's voltage.
 
     Attributes:
         port: where the current goes in.
+        kind: ``current`` or ``pump``.
         drive_phase: rad, so that the stable phases are 0 and π.
-        gain: rad/s per ampere: half the magnitude of the PPV's second harmonic.
-        current: ampere, at which the lock range was measured.
+        gain: rad/s per ampere or siemens: half the magnitude of the second harmonic of the PPV, for a pump of the
+            PPV times the port's voltage.
+        current: ampere or siemens, at which the lock range was measured.
         predicted_hz: (2,) range of half the injection's frequency that locks, relative to f₀, from the PPV.
         measured_hz: (2,) the same by a sweep.
         sweep_hz, locked: (P,) what was swept, and whether the cell followed.
     """
 
     port: str
+    kind: ShilKind
     drive_phase: float
     gain: float
     current: float
