@@ -144,9 +144,13 @@ def current_text(
     printer: type[ExpressionPrinter],
     parameter: Callable[[sp.Symbol], str],
     time: str = "time",
+    voltage: Callable[[str], str] = str,
 ) -> str:
-    """The current of a behavioural element, what its ``where`` stands for written out."""
-    names = {symbol: _voltage(*nodes) for symbol, nodes in element.controls.items()}
+    """The current of a behavioural element, what its ``where`` stands for written out.
+
+    ``parameter`` and ``voltage`` give the dialect's spelling of a parameter and of ``v(a,b)``.
+    """
+    names = {symbol: voltage(_voltage(*nodes)) for symbol, nodes in element.controls.items()}
     names[TIME] = time
 
     def text(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str:
