@@ -33,6 +33,7 @@ class Dialect:
         run: lines of tolerances, what is kept, measurements and analysis.
         closing: lines at the end of the test bench.
         more: further files, name to text.
+        check: what this simulator alone can't say, as a ValueError.
     """
 
     files: Mapping[str, str]
@@ -48,12 +49,13 @@ class Dialect:
     initial: Callable[[Mapping[str, float]], Sequence[str]]
     run: Callable[[Design], Sequence[str]]
     closing: Sequence[str]
-    more: Callable[[Design], Mapping[str, str]]
+    more: Callable[[Design], Mapping[str, str]] = lambda _: {}
+    check: Callable[[Design], None] = lambda _: None
 
 
 def write_files(design: Design, dialect: Dialect) -> dict[str, str]:
     """File name to text."""
-    checked(design)
+    dialect.check(checked(design))
     core = set(design.core)
     library = [block for block in design.blocks if block.name not in core]
     array = [block for block in design.blocks if block.name in core]

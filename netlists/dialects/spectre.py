@@ -64,10 +64,6 @@ def _run(design: Design) -> list[str]:
     return [*lines, *([in_spice(measures)] if measures else [])]
 
 
-def _no_more(design: Design) -> dict[str, str]:  # noqa: ARG001 - the same for every design
-    return {}
-
-
 SPECTRE_DIALECT = Dialect(
     files={"cells": "cells.scs", "core": "core.scs", "testbench": "testbench.scs"},
     how_to_run=_how_to_run,
@@ -82,5 +78,4 @@ SPECTRE_DIALECT = Dialect(
     initial=_initial,
     run=_run,
     closing=(),
-    more=_no_more,
 )

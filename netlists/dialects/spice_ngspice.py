@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+import sympy as sp
+
+from device_models.elements import Block, Call
 from device_models.printers.ngspice import number
-from device_models.printers.spice import NGSPICE, block_text, element_lines, model_lines, wrapped
+from device_models.printers.spice import (
+    NGSPICE,
+    block_text,
+    element_lines,
+    full_name,
+    model_lines,
+    wrapped,
+)
 from netlists.design import Design
 from netlists.dialects.deck import Dialect
 from netlists.dialects.spice_deck import (
@@ -52,6 +62,32 @@ def _more(design: Design) -> dict[str, str]:
     return {".spiceinit": f"set ngbehavior={design.behaviour}\n"} if design.behaviour else {}
 
 
+def _check_names(design: Design) -> None:
+    """ngspice looks up the names in a call's parameters among the called block's own first.
+
+    Which is the same only where the call hands the parameter of that name on as it is.
+    """
+    scopes = [("the test bench", design.bench)]
+    scopes += [(f"block {b.name}", b.elements) for b in design.blocks if isinstance(b, Block)]
+    for place, elements in scopes:
+        for call in elements:
+            if not isinstance(call, Call):
+                continue
+            own = design.block[call.block].parameters
+            for name, value in call.parameters.items():
+                if not isinstance(value, sp.Basic):
+                    continue
+                for used in sorted(symbol.name for symbol in value.free_symbols):
+                    handed_on = (
+                        isinstance(given := call.parameters.get(used), sp.Symbol) and given.name == used
+                    )
+                    if used != name and used in own and not handed_on:
+                        raise ValueError(
+                            f"{place}, {full_name(call)}: ngspice takes {used} in parameter {name} for {call.block}'s "
+                            "own parameter of that name: rename one of the two"
+                        )
+
+
 NGSPICE_DIALECT = Dialect(
     files=SPICE_FILES,
     how_to_run=_how_to_run,
@@ -67,4 +103,5 @@ NGSPICE_DIALECT = Dialect(
     run=_run,
     closing=(".end",),
     more=_more,
+    check=_check_names,
 )

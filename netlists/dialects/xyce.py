@@ -52,10 +52,6 @@ def _run(design: Design) -> list[str]:
     ]
 
 
-def _no_more(design: Design) -> dict[str, str]:  # noqa: ARG001 - the same for every design
-    return {}
-
-
 XYCE_DIALECT = Dialect(
     files=SPICE_FILES,
     how_to_run=_how_to_run,
@@ -70,5 +66,4 @@ XYCE_DIALECT = Dialect(
     initial=partial(initial_lines, path=_path),
     run=_run,
     closing=(".end",),
-    more=_no_more,
 )
