@@ -71,7 +71,10 @@ def cell_block(model: CellModel, chunks: int) -> Block:
     tank: tuple[Element, ...] = ()
     if model.resonator is not None:
         parameters |= {model.resonator.name: model.resonator.default, INITIAL_CURRENT: 0.0}
-        relative, start = sp.Symbol(model.resonator.name, positive=True), sp.Symbol(INITIAL_CURRENT, real=True)
+        relative, start = (
+            sp.Symbol(model.resonator.name, positive=True),
+            sp.Symbol(INITIAL_CURRENT, real=True),
+        )
         tank = (Inductor("tank", (port, GROUND), relative * AIS_C / (AIS_G * AIS_G), start),)
     rate, sums = model.self_term, summing_ports(model)
     controls = {model.state.symbol: (port, GROUND)}

@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 
 from device_models.model import CouplingForm, coupling_form
-from device_models.phase_cell import INITIAL_CURRENT, cell_block, common_parameter, coupler_block, coupler_name, summing_ports
+from device_models.phase_cell import (
+    INITIAL_CURRENT,
+    cell_block,
+    common_parameter,
+    coupler_block,
+    coupler_name,
+    summing_ports,
+)
 from device_models.printers.osdi import Jacobian
 from device_models.printers.spice import NGSPICE, block_text
 from netlists.circuit import (
@@ -65,7 +72,9 @@ def _compile_behavioural(
     adders = tuple(summing_ports(model).values())
     inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
     henries = tank_inductances(core, scaling)
-    tanks = tuple(Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries)))
+    tanks = tuple(
+        Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries))
+    )
     cell_values, starts = _cell_parameters(core), [{}] * core.nodes
     if model.resonator is not None:
         relative = core.parameters[model.resonator.name].tolist()
