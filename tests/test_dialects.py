@@ -14,6 +14,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import sympy as sp
+from cores import core, symmetric_weights, window_grid
 from designs import CELL, INVERTER, SHIL, array, every_element, ladder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,14 +50,20 @@ from device_models.elements import (
     Source,
     Transconductance,
 )
+from device_models.families import FAMILIES, family
+from device_models.model import coupling_form
 from device_models.printers.spectre import SpectreExpressionPrinter
 from device_models.printers.xyce import XyceExpressionPrinter
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.circuit import GlobalParameter
+from netlists.compile import compile_core
 from netlists.design import Design, Frequency, Transient, checked, node_exists
+from netlists.dialects.ngspice import SolverOptions, write_deck
 from netlists.dialects.write import DIALECTS, write_design_deck, write_design_files
+from netlists.phase_design import phase_design
+from netlists.scaling import Scaling
 
 NAMES = sorted(DIALECTS)
 DESIGNS = {
@@ -473,3 +480,63 @@ def test_no_text_ends_a_comment() -> None:
         for text in write_design_files(design, dialect).values():
             assert not re.search(r"^\s*(\.control|shell)", text, flags=re.MULTILINE)
             assert not re.search(r"^(//|\*).*\\$", text, flags=re.MULTILINE)
+
+
+# --- the phase level -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+@pytest.mark.parametrize("name", [*sorted(FAMILIES), "lc"])
+def test_phase_level_cores_read_back_in_every_dialect(name: str, dialect: str) -> None:
+    for symmetric in (True, False):
+        design = phase_level(name, chunks=3, symmetric=symmetric)
+        netlist = read(design, dialect)
+        same(flat(netlist), flat_design(design))
+        assert netlist.initial == {outer_path(node): value for node, value in design.initial.items()}
+        pairwise = coupling_form(family(name), symmetric=symmetric) in ("reciprocal", "mutual")
+        assert len(netlist.parts["ais_core"].lines) == 6 + (11 if pairwise else 22)
+
+
+def phase_level(name: str, chunks: int, *, symmetric: bool) -> Design:
+    """A 2 x 3 core of a family, four nodes visible, with random weights of both signs."""
+    generator = np.random.default_rng(len(name))
+    edges = window_grid(2, 3, 1)
+    model = family(name)
+    shapes = {"core": (), "node": (6,), "node-and-chunk": (chunks, 6)}
+    numbers = [*model.parameters, *([model.carrier.frequency] if model.carrier else ())]
+    numbers += [model.resonator] if model.resonator else []
+    parameters = {p.name: generator.uniform(-1, 1, shapes[p.scope]) for p in numbers}
+    analog_core = replace(
+        core((2, 3), edges, symmetric_weights(edges, generator, chunks), boundaries=np.arange(chunks + 1.0),
+             symmetric=symmetric, visible=[4, 0, 1, 5]),
+        family_name=name, parameters=parameters,
+    )  # fmt: skip
+    circuit = compile_core(analog_core, Scaling())
+    return phase_design(analog_core, circuit, SolverOptions(), generator.uniform(-3, 3, 6))
+
+
+def test_a_phase_level_design_runs_as_its_circuit_does(simulator: Simulator) -> None:
+    analog_core = core(
+        (2, 2), window_grid(2, 2, 1), 0.7, boundaries=(0.0, 0.5, 1.0), shil=0.4, bias=-0.3, visible=[3, 0]
+    )
+    initial = np.array([-2.0, 0.5, 1.1, 3.0])
+    circuit, options = compile_core(analog_core, Scaling()), SolverOptions(reltol=1e-8)
+    design = phase_design(analog_core, circuit, options, initial)
+    ends = []
+    for text in (write_deck(circuit, options, initial), write_design_deck(design, "ngspice")):
+        result = simulator.simulate(
+            Deck(
+                text, circuit.state_nodes, circuit.stop, circuit.inventory.devices, circuit.inventory.unknowns
+            )
+        )
+        assert result.verdict is Verdict.COMPLETED, result.judgement.reason
+        ends.append(result.values[-1])
+    assert np.ptp(ends[0]) > 0.1
+    np.testing.assert_allclose(ends[1], ends[0], rtol=0, atol=1e-12)
+
+
+def test_compiled_devices_are_no_design() -> None:
+    analog_core = core((1, 2))
+    circuit = compile_core(analog_core, Scaling(), "compiled")
+    with pytest.raises(ValueError, match="take behavioural ones"):
+        phase_design(analog_core, circuit, SolverOptions(), np.zeros(2))
