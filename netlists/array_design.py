@@ -12,9 +12,7 @@ from netlists.oscillator_array import CORE_CALL, OscillatorArray
 _SETTLED = 3
 
 
-def array_design(
-    array: OscillatorArray, known: Characterization, start: Array, *, reltol: float = 1e-4
-) -> Design:
+def array_design(array: OscillatorArray, known: Characterization, start: Array) -> Design:
     """The design of an array that starts at (N,) phases of the limit cycle.
 
     Measured are the frequency of the first visible cell, over the second half of the cycles to come, and the mean
@@ -52,7 +50,9 @@ def array_design(
         blocks=array.blocks,
         core=tuple(block.name for block in array.blocks[-rows - 1 :]),
         bench=array.bench,
-        transient=Transient(array.stop, array.step, reltol=reltol),
+        transient=Transient(
+            array.stop, array.step, reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-20, fixed=True
+        ),
         # a visible cell's port goes by its name in the bench
         initial={ports.get(path, path): volts[node] for node, path in paths.items()},
         saved=outputs,

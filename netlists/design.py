@@ -79,7 +79,8 @@ class Transient:
     """The analysis: from the initial conditions to ``stop`` seconds, in steps of at most ``step``.
 
     Nodes that no initial condition names start at 0 V: no operating point is sought. Of the tolerances each simulator
-    takes those it has.
+    takes those it has. ``fixed``: the local error sets no step, so that every step is the longest one but where
+    breakpoints cut it.
     """
 
     stop: float
@@ -89,6 +90,7 @@ class Transient:
     abstol: float = 1e-12
     chgtol: float = 1e-15
     method: Literal["trap", "gear"] = "trap"
+    fixed: bool = False
 
 
 @dataclass(frozen=True)

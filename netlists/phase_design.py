@@ -24,7 +24,7 @@ def phase_design(
     Args:
         core: what was compiled.
         circuit: the result.
-        options: of the solver; a fixed step becomes the longest one.
+        options: of the solver.
         initial: (N,) states in their unit, one volt each.
         currents: (N,) ampere in the inductors at the start, where cells have them; None is no current.
 
@@ -62,6 +62,7 @@ def phase_design(
         transient=Transient(
             circuit.stop, step, options.reltol, options.vntol, options.abstol(circuit.scaling.conductance),
             options.chgtol(circuit.scaling.capacitance), "gear" if options.method == "gear" else "trap",
+            fixed=options.step is not None,
         ),
         initial=dict(zip(paths, initial.tolist(), strict=True)),
         saved=paths,

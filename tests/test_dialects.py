@@ -308,6 +308,17 @@ def test_what_no_dialect_can_say_is_refused_by_name(design: Design, sentence: st
             write_design_files(design, dialect)
 
 
+def test_fixed_steps_are_asked_for_in_every_dialect() -> None:
+    run = Transient(1e-6, 1e-9, fixed=True)
+    for dialect, words in [
+        ("ngspice", "trtol=1e12"),
+        ("xyce", "erroption=1 delmax=1e-09"),
+        ("spectre", "lteratio=1e12"),
+    ]:
+        assert words in write_design_deck(replace(bench_of(R), transient=run), dialect)
+        assert words not in write_design_deck(bench_of(R), dialect)
+
+
 def test_what_one_dialect_lacks_is_refused_there_alone() -> None:
     design = replace(bench_of(R), models=(*array().models, MosModel("odd", "nmos", {"delvto": 0.1})))
     with pytest.raises(ValueError, match="mos1 has no parameter 'delvto' of model odd: leave it out"):

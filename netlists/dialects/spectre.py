@@ -50,7 +50,7 @@ def _run(design: Design) -> list[str]:
     lines = [
         f"tolerances options reltol={number(run.reltol)} vabstol={number(run.vntol)} iabstol={number(run.abstol)}",
         f"run tran stop={number(run.stop)} maxstep={number(run.step)} method={_METHODS[run.method]} "
-        "ic=all skipdc=yes",
+        f"ic=all skipdc=yes{' lteratio=1e12' if run.fixed else ''}",
     ]
     nodes, currents = kept_nodes(design), [f"v{name}:p".lower() for name in kept_currents(design)]
     kept = [*map(_path, nodes), *currents]

@@ -47,7 +47,7 @@ def _run(design: Design) -> list[str]:
     run = design.transient
     lines = [
         f".options method={run.method} reltol={number(run.reltol)} vntol={number(run.vntol)} "
-        f"abstol={number(run.abstol)} chgtol={number(run.chgtol)}"
+        f"abstol={number(run.abstol)} chgtol={number(run.chgtol)}{' trtol=1e12 itl4=100' if run.fixed else ''}"
     ]
     nodes = kept_nodes(design)
     if nodes:

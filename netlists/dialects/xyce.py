@@ -45,7 +45,8 @@ def _run(design: Design) -> list[str]:
     nodes = [f"V({_path(node)})" for node in kept_nodes(design)] or ["V(*)"]
     currents = [f"I(V{name})" for name in kept_currents(design)]
     return [
-        f".options timeint method={run.method} reltol={number(run.reltol)} abstol={number(run.vntol)}",
+        f".options timeint method={run.method} reltol={number(run.reltol)} abstol={number(run.vntol)}"
+        + (f" erroption=1 delmax={number(run.step)}" if run.fixed else ""),
         *wrapped(".print tran", [*nodes, *currents]),
         *measure_lines(design.measurements, ".measure", "eqn {{{}}}", _path),
         f".tran {number(run.step)} {number(run.stop)} 0 {number(run.step)} UIC",
