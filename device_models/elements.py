@@ -60,13 +60,15 @@ class Transconductance:
 class Behavioural:
     """A current in ampere, an expression of voltages and ``TIME``, from the first node through to the second.
 
-    ``controls`` says between which nodes each voltage symbol stands; other symbols are parameters.
+    ``controls`` says between which nodes each voltage symbol stands, ``where`` which symbols are short for an
+    expression of parameters and ``TIME`` (a scheduled weight, say); other symbols are parameters.
     """
 
     name: str
     nodes: tuple[str, str]
     current: sp.Expr
     controls: Mapping[sp.Symbol, tuple[str, str]]
+    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

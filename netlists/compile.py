@@ -8,8 +8,16 @@ from typing import Literal
 import numpy as np
 
 from device_models.model import CouplingForm, coupling_form
-from device_models.printers import ngspice as printer
+from device_models.phase_cell import (
+    INITIAL_CURRENT,
+    cell_block,
+    common_parameter,
+    coupler_block,
+    coupler_name,
+    summing_ports,
+)
 from device_models.printers.osdi import Jacobian
+from device_models.printers.spice import NGSPICE, block_text
 from netlists.circuit import (
     Circuit,
     GlobalParameter,
@@ -59,9 +67,9 @@ def _compile_behavioural(
     names = core.node_names
     pairs, edge_of = core.couplers
     form = coupling_form(model, symmetric=core.symmetric)
-    coupler = printer.coupler_name(model, form)
+    coupler = coupler_name(model, form)
     # a summing cell receives on nodes of its own, all others on the state's
-    adders = tuple(printer.summing_ports(model).values())
+    adders = tuple(summing_ports(model).values())
     inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
     henries = tank_inductances(core, scaling)
     tanks = tuple(
@@ -74,7 +82,7 @@ def _compile_behavioural(
         cell_values = [
             values | {model.resonator.name: own} for values, own in zip(cell_values, relative, strict=True)
         ]
-        starts = [{printer.INITIAL_CURRENT: tank.name} for tank in tanks]
+        starts = [{INITIAL_CURRENT: tank.name} for tank in tanks]
 
     cells = [
         Instance(f"X{name}", (name, *inputs[name]), f"{model.family}_cell", values, references=start)
@@ -98,8 +106,8 @@ def _compile_behavioural(
         globals=_globals(core, scaling, switches),
         scaling=scaling,
         library=(
-            printer.cell_subcircuit(model, chunks),
-            printer.coupler_subcircuit(model, chunks, form),
+            block_text(cell_block(model, chunks), NGSPICE),
+            block_text(coupler_block(model, chunks, form), NGSPICE),
         ),
         core=Subcircuit("ais_core", visible, (*cells, *couplers), f"{rows} x {columns} {model.title}"),
         bench=(Instance("Xcore", visible, "ais_core", {}),),
@@ -128,7 +136,7 @@ def _globals(core: AnalogCore, scaling: Scaling, switches: list[float]) -> tuple
         *carrier_parameter(core, scaling),
         *(
             GlobalParameter(
-                printer.common_parameter(model, p.name),
+                common_parameter(model, p.name),
                 float(core.parameters[p.name]),
                 f"{p.meaning}, {p.unit}",
             )

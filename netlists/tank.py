@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device_models.printers import ngspice as printer
+from device_models.phase_cell import CARRIER
 from netlists.circuit import GlobalParameter
 from netlists.core import AnalogCore
 from netlists.scaling import Scaling
@@ -19,7 +19,7 @@ def carrier_parameter(core: AnalogCore, scaling: Scaling) -> tuple[GlobalParamet
     frequency = carrier_frequency(core, scaling)
     if frequency is None:
         return ()
-    return (GlobalParameter(printer.CARRIER, frequency, "angular frequency of the common reference, rad/s"),)
+    return (GlobalParameter(CARRIER, frequency, "angular frequency of the common reference, rad/s"),)
 
 
 def tank_inductances(core: AnalogCore, scaling: Scaling) -> list[float]:

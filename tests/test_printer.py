@@ -25,17 +25,15 @@ from device_models.model import (
     is_reciprocal,
     pair_rate,
 )
-from device_models.printers.ngspice import (
-    cell_subcircuit,
+from device_models.phase_cell import (
+    cell_block,
     common_parameter,
+    coupler_block,
     coupler_name,
-    coupler_subcircuit,
-    literal,
-    number,
-    print_expression,
-    scheduled,
     summing_ports,
 )
+from device_models.printers.ngspice import literal, number, print_expression
+from device_models.printers.spice import NGSPICE, block_text
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
@@ -267,7 +265,7 @@ def test_cell_drives_its_rate_into_its_port(any_simulator: Simulator, name: str,
         rates.append((rate.subs(inputs), np.column_stack([np.full(chunks, level), *columns])))
         # a summing node is a resistor of one unit of rate: it takes what it holds
         rates += [(sp.Float(-value), np.zeros((chunks, 1 + len(own)))) for value in sums.values()]
-    library = common_lines(model) + cell_subcircuit(model, chunks)
+    library = common_lines(model) + block_text(cell_block(model, chunks), NGSPICE)
     # at an operating point an inductor would short its cell
     analysis = "uic" if model.resonator is not None else ""
     time, found = currents(any_simulator, library, instances, voltages, chunks, analysis)
@@ -321,7 +319,7 @@ def test_coupler_drives_its_rate_into_its_ports(
         )
         rates.append(weights * exact(there, here, (x, y)))
         rates.append(np.zeros(chunks) if form == "directed" else weights * exact(back, here, (x, y)))
-    library = common_lines(model) + coupler_subcircuit(model, chunks, form)
+    library = common_lines(model) + block_text(coupler_block(model, chunks, form), NGSPICE)
     time, found = currents(any_simulator, library, instances, voltages, chunks)
     # atol: the sine of a difference is computed as such, and loses what the difference loses
     np.testing.assert_allclose(found, np.array(rates).T[chunk_at(time, chunks)], rtol=1e-12, atol=3e-15)
@@ -350,7 +348,7 @@ def test_a_coupling_that_is_not_a_sum_over_neighbours_needs_a_summing_node() -> 
 
 def test_lines_of_a_subcircuit_are_short_enough_to_read() -> None:
     for model in MODELS.values():
-        head = cell_subcircuit(model, 12).split("\nCstate")[0]
+        head = block_text(cell_block(model, 12), NGSPICE).split("\nCstate")[0]
         assert max(map(len, head.splitlines())) <= 110
         assert f".subckt {model.family}_cell {model.state.symbol}" in head
 
@@ -467,7 +465,7 @@ def test_ngspice_keeps_eleven_digits_of_a_plain_literal(any_simulator: Simulator
 @pytest.mark.parametrize("chunks", [1, 2, 3, 4])
 def test_a_scheduled_parameter_stands_in_parentheses(chunks: int) -> None:
     """Or a negative value behind a minus sign would stand there as `--0.3`."""
-    text = scheduled("bias", chunks)
-    assert text[0] == "("
-    assert text[-1] == ")"
-    assert [text.count(f"{{bias_{k}}}") for k in range(1, chunks + 1)] == [1] * chunks
+    text = block_text(cell_block(FAMILIES["kurashil"], chunks), NGSPICE)
+    (rate,) = re.findall(r"I = (.*)", text)
+    assert [rate.count(f"{{bias_{k}}}") for k in range(1, chunks + 1)] == [1] * chunks
+    assert f"-({'time <= {ais_switch_1} ? ' if chunks > 1 else ''}{{bias_1}}" in rate

@@ -1,19 +1,12 @@
-"""Prints a cell model as ngspice subcircuits with behavioural (B) sources.
-
-The state is a voltage of one volt per unit on a capacitor: C dv/dt = (C/τ) · rate. The library's global
-parameters (``ais_c``, ``ais_g`` = C/τ, the chunk switching times) stand at its head, where a designer looks.
-"""
+"""SymPy expressions in the language of ngspice's behavioural (B) sources; languages much like it are subclasses."""
 
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import sympy as sp
 from sympy.printing.printer import Printer
-
-from device_models.model import OTHER, OWN, CellModel, CouplingForm, coupling_form, pair_rate
 
 _FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
@@ -22,9 +15,6 @@ _FUNCTIONS = {
 _RELATIONS = {sp.StrictLessThan: "<", sp.LessThan: "<=", sp.StrictGreaterThan: ">", sp.GreaterThan: ">="}
 _LARGEST_PRODUCT = 16
 _LARGEST_INTEGER = 10**11
-
-CARRIER = "ais_w"  # global parameter: the common reference's angular frequency, rad/s
-INITIAL_CURRENT = "ic"  # parameter of a cell with a resonator
 
 
 class ExpressionPrinter(Printer):  # type: ignore[misc]
@@ -74,6 +64,8 @@ class ExpressionPrinter(Printer):  # type: ignore[misc]
         if exponent in (sp.Rational(1, 2), -sp.Rational(1, 2)):
             root = f"sqrt({self._print(base)})"
             return root if exponent > 0 else f"(1/{root})"
+        if exponent == -1 and base.is_Symbol:
+            return f"(1/{self._print(base)})"
         if exponent.is_Integer and 1 <= abs(int(exponent)) <= _LARGEST_PRODUCT:
             product = "*".join([f"({self._print(base)})"] * abs(int(exponent)))
             return f"({product})" if exponent > 0 else f"(1/({product}))"
@@ -93,14 +85,19 @@ class ExpressionPrinter(Printer):  # type: ignore[misc]
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         if expr.args[-1].cond is not sp.true:
             raise ValueError(f"cannot print {expr}: its last case has to be unconditional")
-        text: str = self._print(expr.args[-1].expr)
+        text: str = self._alone(expr.args[-1].expr)
         for case in reversed(expr.args[:-1]):
             relation = _RELATIONS.get(type(case.cond))
             if relation is None:
                 raise ValueError(f"cannot print the condition {case.cond} for {self.language}")
             condition = f"{self._print(case.cond.lhs)} {relation} {self._print(case.cond.rhs)}"
-            text = f"({condition} ? {self._print(case.expr)} : {text})"
+            text = f"({condition} ? {self._alone(case.expr)} : {text})"
         return text
+
+    def _alone(self, expr: sp.Expr) -> str:
+        """An expression that no operator touches: a bracketed parameter needs no brackets there."""
+        text: str = self._print(expr)
+        return text[1:-1] if expr.is_Symbol and text.startswith("({") else text
 
     def _print_Integer(self, expr: sp.Integer) -> str:
         return str(int(expr)) if abs(int(expr)) < _LARGEST_INTEGER else self._literal(float(expr))
@@ -159,149 +156,3 @@ def print_expression(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str
         ValueError: a symbol without a name, or something a B source can't express faithfully.
     """
     return str(ExpressionPrinter(names).doprint(expression))
-
-
-def scheduled(parameter: str, chunks: int) -> str:
-    """The value of a parameter that changes from chunk to chunk, as a function of simulated time.
-
-    A step that ends at a boundary still belongs to the chunk before it; ngspice restarts with backward
-    Euler after a breakpoint, so the next step sees the new chunk only.
-    """
-    # in parentheses, as a negative value substituted behind a minus sign would read as "--0.3"
-    text = f"({{{parameter}_{chunks}}})"
-    for chunk in range(chunks - 1, 0, -1):
-        text = f"(time <= {{ais_switch_{chunk}}} ? {{{parameter}_{chunk}}} : {text})"
-    return text
-
-
-def cell_subcircuit(model: CellModel, chunks: int) -> str:
-    """The cell: storage and self term, and where the coupling needs them, its summing nodes.
-
-    Ports: the state, then a summing node for each feature if the coupling form is ``summing``. Parameters:
-    one value, or one a chunk; with a resonator its relative inductance, and the inductor's initial current in
-    ampere. A summing node holds one volt per unit of the weighted sum.
-    """
-    port = str(model.state.symbol)
-    names: dict[sp.Symbol, str] = {model.state.symbol: f"v({port})", **_common_names(model)}
-    arguments: list[str] = []
-    for parameter in model.parameters:
-        if parameter.scope == "node":
-            names[parameter.symbol] = f"({{{parameter.name}}})"
-            arguments.append(f"{parameter.name}={number(parameter.default)}")
-        elif parameter.scope == "node-and-chunk":
-            names[parameter.symbol] = scheduled(parameter.name, chunks)
-            arguments += [f"{parameter.name}_{k}={number(parameter.default)}" for k in range(1, chunks + 1)]
-    if model.carrier is not None:
-        names[model.carrier.phase] = f"({{{CARRIER}}}*time)"
-    tank: list[str] = []
-    if model.resonator is not None:
-        name = model.resonator.name
-        arguments += [f"{name}={number(model.resonator.default)}", f"{INITIAL_CURRENT}=0"]
-        tank = [f"Ltank {port} 0 {{{name}*ais_c/(ais_g*ais_g)}} ic={{{INITIAL_CURRENT}}}"]
-    rate, adders = model.self_term, []
-    sums = summing_ports(model)
-    if sums:
-        rate = rate + model.coupling
-        names |= {model.sums[feature]: f"v({node})" for feature, node in sums.items()}
-        adders = [f"R{node} {node} 0 {{1/ais_g}}" for node in sums.values()]
-    return "\n".join([
-        f"* Cell: {model.title}",
-        f"*   {model.source}",
-        *_comment(f"rate = {rate}   (per model time unit; 1 V is {_unit(model)})"),
-        *_wrapped(f".subckt {model.family}_cell {' '.join([port, *sums.values()])}", arguments),
-        f"Cstate {port} 0 {{ais_c}}",
-        *tank,
-        *adders,
-        f"Bself 0 {port} I = {{ais_g}}*({print_expression(rate, names)})",
-        f".ends {model.family}_cell",
-    ])  # fmt: skip
-
-
-def summing_ports(model: CellModel) -> dict[str, str]:
-    """Port of the summing node of each feature; empty where couplers act on the state itself."""
-    if coupling_form(model, symmetric=False) != "summing":
-        return {}
-    return {feature: f"sum_{feature}" for feature in model.features}
-
-
-def coupler_subcircuit(model: CellModel, chunks: int, form: CouplingForm) -> str:
-    """One coupler, see ``coupling_form``. Ports: ``i j``, or the summing nodes of i and then j."""
-    weight = f"{{ais_g}}*{scheduled('k', chunks)}"
-    weights = [f"k_{chunk}=0" for chunk in range(1, chunks + 1)]
-    rate = pair_rate(model)
-    ports, meaning = "i j", f"rate of i = K * ({_indexed(rate)})"
-    if rate is None:
-        ports = " ".join([*summing_ports(model).values(), "j"])
-        meaning = ", ".join(f"{node} += K * ({f})" for node, f in zip(
-            summing_ports(model).values(), model.features.values(), strict=True))  # fmt: skip
-        names = {model.state.symbol: "v(j)", **_common_names(model)}
-        sources = [
-            f"B{node} 0 {node} I = {weight}*({print_expression(model.features[feature], names)})"
-            for feature, node in summing_ports(model).items()
-        ]
-    elif form == "reciprocal":
-        sources = [f"Bk j i I = {weight}*({_pair_text(model, rate, 'i', 'j')})"]
-    else:
-        sources = [f"Bij 0 i I = {weight}*({_pair_text(model, rate, 'i', 'j')})"]
-        if form == "mutual":
-            sources.append(f"Bji 0 j I = {weight}*({_pair_text(model, rate, 'j', 'i')})")
-    return "\n".join([
-        f"* Coupler, {_FORMS[form]}",
-        f"*   {meaning}",
-        *_wrapped(f".subckt {coupler_name(model, form)} {ports}", weights),
-        *sources,
-        f".ends {coupler_name(model, form)}",
-    ])  # fmt: skip
-
-
-_FORMS: Mapping[CouplingForm, str] = {
-    "reciprocal": "reciprocal: one current between the two nodes",
-    "mutual": "mutual: each node drives a current into the other, at the same weight",
-    "directed": "directed: j acts on i alone",
-    "summing": "summing: j pushes its feature into a summing node of i",
-}
-
-
-def coupler_name(model: CellModel, form: CouplingForm) -> str:
-    """Name of the coupler subcircuit."""
-    return f"{model.family}_coupler" + ("_directed" if form == "directed" else "")
-
-
-def common_parameter(model: CellModel, name: str) -> str:
-    """Name of the global netlist parameter that holds a cell parameter of scope ``core``."""
-    return f"{model.family}_{name}"
-
-
-def _common_names(model: CellModel) -> dict[sp.Symbol, str]:
-    return {
-        p.symbol: f"({{{common_parameter(model, p.name)}}})" for p in model.parameters if p.scope == "core"
-    }
-
-
-def _pair_text(model: CellModel, rate: sp.Expr, receiver: str, sender: str) -> str:
-    """The rate as B-source text; a difference is one controlling pair, with half the derivatives of two."""
-    difference = sp.Symbol("difference", real=True)
-    relative = rate.subs(OTHER, OWN + difference)
-    if OWN in relative.free_symbols:
-        names = {OWN: f"v({receiver})", OTHER: f"v({sender})"}
-        return print_expression(rate, names | _common_names(model))
-    return print_expression(relative, {difference: f"v({sender},{receiver})", **_common_names(model)})
-
-
-def _unit(model: CellModel) -> str:
-    return "a state of 1" if model.state.unit in ("1", "V") else f"1 {model.state.unit}"
-
-
-def _indexed(rate: sp.Expr | None) -> str:
-    return str(rate).replace("x_own", "x_i").replace("x_other", "x_j")
-
-
-def _comment(text: str) -> list[str]:
-    if len(text) <= 106:
-        return [f"*   {text}"]
-    return textwrap.wrap(text, 106, initial_indent="*   ", subsequent_indent="*     ", break_long_words=False)
-
-
-def _wrapped(head: str, words: Sequence[str], width: int = 110) -> list[str]:
-    lines = textwrap.wrap(" ".join([head, *words]), width - 2, break_long_words=False, break_on_hyphens=False)
-    return [lines[0], *(f"+ {line}" for line in lines[1:])]
