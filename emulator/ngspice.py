@@ -83,6 +83,7 @@ class Statistics:
     load_s: float = 0.0
     matrix_load_s: float = 0.0
     matrix_factor_s: float = 0.0
+    analysis_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -537,6 +538,7 @@ def _statistics(counts: Mapping[str, float], cpu: float, wall: float, load: floa
         load_s=load,
         matrix_load_s=counts.get("matrix load time", 0.0),
         matrix_factor_s=counts.get("matrix factor time", 0.0),
+        analysis_s=counts.get("total analysis time (seconds)", 0.0),
     )
 
 
