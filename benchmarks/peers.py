@@ -134,7 +134,8 @@ def _ours(_: str) -> Run:
 
     def run(path: Path) -> Answer:
         text = path.read_text()
-        vectors = tuple(re.findall(r"^\.ic v\((.*?)\)", text, re.MULTILINE))
+        states = re.findall(r"^\.ic (.*)", text, re.MULTILINE)
+        vectors = tuple(re.findall(r"v\((.*?)\)=", " ".join(states)))
         (stop,) = re.findall(r"^\.tran \S+ (\S+)", text, re.MULTILINE)
         found = simulator.simulate(Deck(text, vectors, float(stop)))
         if not found.judgement.completed:
