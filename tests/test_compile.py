@@ -332,7 +332,9 @@ def test_initial_states_stand_in_the_bench_to_the_bit() -> None:
     circuit = compile_core(analog_core, Scaling())
     bench = write_netlist(circuit, SolverOptions(), initial).bench
     lines = re.findall(r"^\.ic (.*)$", bench, flags=re.MULTILINE)
-    written = dict(re.fullmatch(r"v\((\S+)\)=(\S+)", word).groups() for line in lines for word in line.split())
+    written = dict(
+        re.fullmatch(r"v\((\S+)\)=(\S+)", word).groups() for line in lines for word in line.split()
+    )
     assert list(written) == list(circuit.state_nodes)
     assert [float(value) for value in written.values()] == initial.tolist()
 

@@ -155,7 +155,9 @@ def test_statistics(any_simulator: Simulator) -> None:
     assert 0 < statistics.load_s < statistics.wall_s
     assert 0 < statistics.cpu_s <= 1.5 * statistics.wall_s
     # wall time, milliseconds at least in both versions
-    assert 0 < statistics.matrix_load_s + statistics.matrix_factor_s < statistics.analysis_s < statistics.wall_s
+    assert (
+        0 < statistics.matrix_load_s + statistics.matrix_factor_s < statistics.analysis_s < statistics.wall_s
+    )
 
 
 def test_statistics_of_a_deck_that_is_not_read(any_simulator: Simulator) -> None:
