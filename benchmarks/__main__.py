@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -12,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.cases import BENCHMARKS, ability
-from benchmarks.harness import ROUNDS, Measure, load, machine, save, worsened
+from benchmarks.harness import ROUNDS, Measure, load, load_circumstances, machine, save, worsened
 from benchmarks.scaling import measure as measure_scaling
 from benchmarks.scaling import save as save_scaling
+from benchmarks.table import markdown, rewrite
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Speed and accuracy, measured.")
 console = Console()
@@ -68,16 +70,33 @@ def run(
 
 
 @app.command()
+def table(
+    source: Annotated[
+        Path, typer.Option("--from", help="Results of a run, benchmarks.json.", exists=True, dir_okay=False)
+    ] = Path("docs/benchmarks.json"),
+    readme: Annotated[
+        Path, typer.Option(help="Text with the two marker comments to write between.", exists=True)
+    ] = Path("README.md"),
+) -> None:
+    """Write a run's results into the README."""
+    try:
+        rewrite(readme, markdown(load(source), load_circumstances(source)))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
 def scaling(
     table: Annotated[Path, typer.Option(help="CSV to write.")] = Path("docs/scaling.csv"),
     picture: Annotated[Path, typer.Option(help="PNG to write.")] = Path("docs/scaling.png"),
-    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = ROUNDS,
 ) -> None:
     """Measure seconds against nodes and draw the README's figure."""
     found = measure_scaling(rounds)
     save_scaling(found, table, picture)
     for kind, points in found.items():
-        console.print(f"{kind}: {', '.join(f'{n} nodes {s:.3g} s' for n, s in points)}", highlight=False)
+        said = ", ".join(f"{nodes} nodes {median(seconds):.3g} s" for nodes, seconds in points.items())
+        console.print(f"{kind}: {said}", highlight=False)
 
 
 def _table(measures: list[Measure]) -> Table:

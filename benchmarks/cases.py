@@ -14,6 +14,7 @@ from scipy.integrate import solve_ivp
 
 from benchmarks.harness import Benchmark, Measure
 from benchmarks.naive import naive_deck
+from benchmarks.peers import peers
 from emulator import reference
 from emulator.crosscheck import difference
 from emulator.devices import Choice, choose, make_deck
@@ -94,7 +95,8 @@ def core56(rounds: int) -> list[Measure]:
         assert result is not None
         error = difference(result.values[-1], exact, core.family.state.periodic)
         counts = f"{result.statistics.steps} steps, {result.statistics.iterations} iterations, reltol 1e-4, 200 rows"
-        name, form = f"{chunks} chunk(s)", f"{choice.devices}, {choice.jacobian} Jacobian; {counts}"
+        name = f"{chunks} chunk{'s' if chunks > 1 else ''}"
+        form = f"{choice.devices}, {choice.jacobian} Jacobian; {counts}"
         must, aim = (6, 2) if chunks == 1 else (None, None)
         measures += [
             Measure("core56", f"ngspice / scipy RK45 rtol 1e-6, {name}", "ratio", tuple(ratios),
@@ -227,6 +229,7 @@ BENCHMARKS = {
         Benchmark("scale", "cost per node and step from 3,136 to 50,176 nodes", scale),
         Benchmark("compile56", "weights to netlist text", compile56),
         Benchmark("batch", "two jobs against one", batch),
+        Benchmark("peers", "the same netlist through other ways from Python to ngspice", peers),
         Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
     )
 }

@@ -9,6 +9,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +24,7 @@ class Measure:
 
     Attributes:
         benchmark, name: what was measured.
-        unit: its unit; ``ratio`` for two things run in turn.
+        unit: its unit; ``ratio`` for two things run in turn, ``s`` first for seconds of any kind.
         values: one a round, warm-up not among them.
         better: which way is better.
         must, aim: what it must and should reach, None where nothing is asked.
@@ -90,6 +91,7 @@ def machine() -> dict[str, str]:
         "system": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "scipy", "PySpice", "ais-emulator")},
+        **{name: version(name) for name in ("InSpice", "spicelib") if find_spec(name) is not None},
     }
 
 
@@ -134,6 +136,19 @@ def load(path: Path) -> list[Measure]:
         raise ValueError(f"{path}: no measures of a benchmark run ({error})") from error
 
 
+def load_circumstances(path: Path) -> dict[str, str]:
+    """What an earlier ``benchmarks.json`` was measured on.
+
+    Raises:
+        ValueError: the file does not say.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["machine"]
+        return {name: str(value) for name, value in found.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: does not say what it was measured on ({error})") from error
+
+
 def worsened(now: Iterable[Measure], before: Iterable[Measure]) -> list[str]:
     """What got worse beyond the noise, a sentence each.
 
@@ -144,7 +159,7 @@ def worsened(now: Iterable[Measure], before: Iterable[Measure]) -> list[str]:
     said = []
     for measure in now:
         old = known.get((measure.benchmark, measure.name))
-        if old is None or measure.unit == "s":
+        if old is None or measure.unit.split()[0] == "s":  # s, s CPU, s wall
             continue
         change = measure.median - old.median if measure.better == "lower" else old.median - measure.median
         if change > measure.spread + old.spread and change > 0.05 * abs(old.median):

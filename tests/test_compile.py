@@ -331,7 +331,10 @@ def test_initial_states_stand_in_the_bench_to_the_bit() -> None:
     initial = analog_core.initial_states(seed=3, sample=5)
     circuit = compile_core(analog_core, Scaling())
     bench = write_netlist(circuit, SolverOptions(), initial).bench
-    written = dict(re.findall(r"^\.ic v\((\S+)\)=(\S+)$", bench, flags=re.MULTILINE))
+    lines = re.findall(r"^\.ic (.*)$", bench, flags=re.MULTILINE)
+    written = dict(
+        re.fullmatch(r"v\((\S+)\)=(\S+)", word).groups() for line in lines for word in line.split()
+    )
     assert list(written) == list(circuit.state_nodes)
     assert [float(value) for value in written.values()] == initial.tolist()
 

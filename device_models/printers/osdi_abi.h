@@ -17,6 +17,8 @@ __attribute__((simd("notinbranch"))) double sin(double);
 __attribute__((simd("notinbranch"))) double cos(double);
 #endif
 
+/* Not worth a place in the functions that call it, which ngspice calls for each device and iteration. */
+#define RARE __attribute__((noinline))
 #define NO_OFFSET UINT32_MAX
 #define LOG_ERROR 4
 

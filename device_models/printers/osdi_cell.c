@@ -64,12 +64,10 @@ static void gather_parameters(Cell *cell, uint32_t chunk, double *parameters) {
   for (int p = 0; p < PARAMETERS; p++) parameters[p] = values(cell)[1 + parameter_at[chunk][p]];
 }
 
-/* The part of the neighbours, once current, slope and the rate's derivatives by the sums are there. */
-static void finish(Cell *cell, double g, const double *weight, const double *by_sum,
-                   const double *states, const double *slopes, const uint32_t *node) {
-  cell->charge = cell->capacitance * cell->x;
-  cell->source = cell->slope * cell->x - cell->current;
-  if (!cell->full) return;
+/* The neighbours' part in a full Jacobian: derivatives, and what they leave on the right-hand side. */
+RARE static void finish_full(Cell *cell, double g, const double *weight, const double *by_sum,
+                             const double *states, const double *slopes) {
+  const uint32_t *node = node_numbers(cell) + 1;
   for (uint32_t j = 0; j < cell->neighbours; j++) {
     double derivative = 0, x = states[node[j]], own[FEATURES];
     const double *slope = slopes ? slopes + (size_t)node[j] * FEATURES : own;
@@ -80,23 +78,30 @@ static void finish(Cell *cell, double g, const double *weight, const double *by_
   }
 }
 
-static void evaluate_alone(Cell *cell, const Model *model, const SimulatorInfo *info) {
+/* What follows from the state, the current and its slope by the own state. */
+static inline void finish(Cell *cell, double x, double current, double slope) {
+  cell->x = x;
+  cell->current = current;
+  cell->slope = slope;
+  cell->charge = cell->capacitance * x;
+  cell->source = slope * x - current;
+}
+
+RARE static void evaluate_alone(Cell *cell, const Model *model, const SimulatorInfo *info) {
   const uint32_t *node = node_numbers(cell), chunk = chunk_at(model->switches, info->abstime);
   const double *weight = weights(cell, chunk), g = model->g * values(cell)[0];
   double sums[FEATURES] = {0}, by_sum[FEATURES], features[FEATURES], parameters[PARAMETERS + 1], rate, slope;
-  double timed[TIMED + 1];
+  double timed[TIMED + 1], x = info->prev_solve[node[0]];
   time_terms(model->w * info->abstime, timed);
   for (uint32_t j = 0; j < cell->neighbours; j++) {
     cell_features(info->prev_solve[node[j + 1]], features);
     for (int f = 0; f < FEATURES; f++) sums[f] += weight[j] * features[f];
   }
-  cell->x = info->prev_solve[node[0]];
-  cell_features(cell->x, features);
+  cell_features(x, features);
   gather_parameters(cell, chunk, parameters);
-  cell_rate(cell->x, features, sums, parameters, timed, &rate, &slope, by_sum);
-  cell->current = -g * rate;
-  cell->slope = -g * slope;
-  finish(cell, g, weight, by_sum, info->prev_solve, NULL, node + 1);
+  cell_rate(x, features, sums, parameters, timed, &rate, &slope, by_sum);
+  finish(cell, x, -g * rate, -g * slope);
+  if (cell->full) finish_full(cell, g, weight, by_sum, info->prev_solve, NULL);
 }
 
 static uint64_t setups; /* in the whole process, counted by atomic operations */

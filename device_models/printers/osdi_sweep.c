@@ -12,6 +12,13 @@ static uint64_t generations; /* in the whole process, counted by atomic operatio
  * larger where two are too close together to extrapolate from. Both are printed with the family's sizes.
  */
 
+/* What a cell has from a sweep, in the order in which ngspice asks for it. */
+typedef struct {
+  double seen, x;           /* own state in the simulator's solution, and where it was linearised */
+  double current, slope;    /* A and S */
+  uint32_t own;             /* number of its node */
+} Result;
+
 typedef struct {
   uint64_t generation, setups;
   const double *solution;   /* of the last sweep, or of the enrolment: where it was and */
@@ -22,13 +29,14 @@ typedef struct {
   uint32_t chunk, known;    /* known: how many past points there are */
   double times[PAST];
   /* a cell */
-  uint32_t *own, *first;    /* its node; its first link */
-  double *g, *parameters[CHUNKS], *current, *slope, *by_sum;
+  Result *results;
+  uint32_t *first;          /* its first link */
+  double *g, *parameters[CHUNKS], *by_sum;
   /* a link */
   uint32_t *from;           /* the neighbour's node */
   double *weight[CHUNKS];
   /* a node, by its number */
-  double *seen, *x, *features, *slopes, *past[PAST];
+  double *x, *features, *slopes, *past[PAST];
 } Sweep;
 
 /* One a thread. Only a pointer, as the fastest kind of thread-local storage is scarce for loaded libraries. */
@@ -44,9 +52,8 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
   bool enough = true;
   if (s->cells + 1 >= s->cells_room) {
     uint32_t room = 2 * s->cells + 64;
-    enough &= grow(&s->own, room, sizeof(uint32_t)) && grow(&s->first, room, sizeof(uint32_t)) &&
-              grow(&s->g, room, sizeof(double)) && grow(&s->current, room, sizeof(double)) &&
-              grow(&s->slope, room, sizeof(double)) && grow(&s->by_sum, room, sizeof(double) * FEATURES);
+    enough &= grow(&s->results, room, sizeof(Result)) && grow(&s->first, room, sizeof(uint32_t)) &&
+              grow(&s->g, room, sizeof(double)) && grow(&s->by_sum, room, sizeof(double) * FEATURES);
     for (int k = 0; k < CHUNKS; k++)
       enough &= grow(&s->parameters[k], room, sizeof(double) * (PARAMETERS + 1));
     if (enough) s->cells_room = room;
@@ -59,8 +66,7 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
   }
   if (top >= s->nodes_room) {
     uint32_t room = 2 * top + 64;
-    enough &= grow(&s->seen, room, sizeof(double)) && grow(&s->x, room, sizeof(double)) &&
-              grow(&s->features, room, sizeof(double) * FEATURES) &&
+    enough &= grow(&s->x, room, sizeof(double)) && grow(&s->features, room, sizeof(double) * FEATURES) &&
               grow(&s->slopes, room, sizeof(double) * FEATURES);
     for (int k = 0; k < PAST; k++) enough &= grow(&s->past[k], room, sizeof(double));
     if (enough) s->nodes_room = room;
@@ -68,7 +74,7 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
   return enough;
 }
 
-static void enrol(Sweep *s, Cell *cell, const Model *model, const SimulatorInfo *info) {
+RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const SimulatorInfo *info) {
   uint64_t now = __atomic_load_n(&setups, __ATOMIC_RELAXED);
   bool same = s->setups == now && s->solution == info->prev_solve && s->time == info->abstime;
   if (s->closed || !s->cells || !same) { /* another circuit, or the same one set up anew */
@@ -91,7 +97,7 @@ static void enrol(Sweep *s, Cell *cell, const Model *model, const SimulatorInfo 
 
   cell->index = s->cells;
   cell->generation = s->generation;
-  s->own[s->cells] = node[0];
+  s->results[s->cells].own = node[0];
   s->first[s->cells] = s->links;
   s->first[s->cells + 1] = s->links + d;
   s->g[s->cells] = model->g * values(cell)[0];
@@ -137,7 +143,7 @@ static void predict(Sweep *s, double time) {
       for (uint32_t n = 0; n < s->nodes; n++) s->x[n] += share[a] * s->past[a][n];
 }
 
-static void run_sweep(Sweep *s, const SimulatorInfo *info) {
+RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   const double *restrict solution = info->prev_solve;
   bool first_of_step = info->abstime != s->time, predicted = false;
   if (first_of_step) {
@@ -149,7 +155,6 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   }
   s->solution = solution;
   s->time = info->abstime;
-  memcpy(s->seen, solution, sizeof(double) * s->nodes);
   if (predicted) predict(s, info->abstime);
   else memcpy(s->x, solution, sizeof(double) * s->nodes);
 
@@ -163,14 +168,19 @@ static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   const uint32_t *restrict from = s->from;
   for (uint32_t i = 0; i < s->cells; i++) {
     double sums[FEATURES] = {0}, rate, slope;
-    for (uint32_t k = s->first[i]; k < s->first[i + 1]; k++)
-      for (int f = 0; f < FEATURES; f++) sums[f] += weight[k] * features[(size_t)from[k] * FEATURES + f];
-    uint32_t own = s->own[i];
+    for (uint32_t k = s->first[i], end = s->first[i + 1]; k < end; k++) {
+      const double *feature = features + (size_t)from[k] * FEATURES;
+      for (int f = 0; f < FEATURES; f++) sums[f] += weight[k] * feature[f];
+    }
+    Result *result = s->results + i;
+    uint32_t own = result->own;
     cell_rate(s->x[own], features + (size_t)own * FEATURES, sums,
               s->parameters[s->chunk] + (size_t)i * PARAMETERS, timed, &rate, &slope,
               s->by_sum + (size_t)i * FEATURES);
-    s->current[i] = -s->g[i] * rate;
-    s->slope[i] = -s->g[i] * slope;
+    result->seen = solution[own];
+    result->x = s->x[own];
+    result->current = -s->g[i] * rate;
+    result->slope = -s->g[i] * slope;
   }
 }
 
@@ -192,12 +202,11 @@ static bool fetch_from_sweep(Cell *cell, const Model *model, const SimulatorInfo
     s->closed = true;
     run_sweep(s, info);
   }
-  uint32_t i = cell->index, own = s->own[i];
-  if (!s->closed || info->prev_solve[own] != s->seen[own]) return false;
-  cell->x = s->x[own];
-  cell->current = s->current[i];
-  cell->slope = s->slope[i];
-  finish(cell, s->g[i], s->weight[s->chunk] + s->first[i], s->by_sum + (size_t)i * FEATURES, s->x, s->slopes,
-         s->from + s->first[i]);
+  uint32_t i = cell->index;
+  const Result *result = s->results + i;
+  if (!s->closed || info->prev_solve[result->own] != result->seen) return false;
+  finish(cell, result->x, result->current, result->slope);
+  if (cell->full)
+    finish_full(cell, s->g[i], s->weight[s->chunk] + s->first[i], s->by_sum + (size_t)i * FEATURES, s->x, s->slopes);
   return true;
 }

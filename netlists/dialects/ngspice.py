@@ -79,6 +79,9 @@ def write_netlist(
             f"*   -o {DEVICES_LIBRARY} {DEVICES_SOURCE} -lm && ngspice -b -r testbench.raw {BENCH_FILE}",
             ".control",
             f"pre_osdi ./{DEVICES_LIBRARY}",
+            # each device is a task of OpenMP's; a sweep over all cells is a thread's own, so two threads
+            # would find most cells in the other's, and take ten times as long
+            "set num_threads=1",
             ".endc",
         ]
     head += [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"]
@@ -169,10 +172,12 @@ def _bench(
         lines += _steps(circuit.clock)
     lines += _tanks(circuit, currents)
     lines.append("* Initial states, in volts (one a unit of state)")
-    lines += [
-        f".ic v({checked_name(node)})={number(value)}"
+    states = [
+        f"v({checked_name(node)})={number(value)}"
         for node, value in zip(circuit.state_nodes, initial.tolist(), strict=True)
     ]
+    # several a line, as ngspice goes over all lines many times; not one line, which nobody could read
+    lines += [" ".join([".ic", *states[k : k + _STATES]]) for k in range(0, len(states), _STATES)]
     tolerances = (
         f"reltol={number(options.reltol)} vntol={number(options.vntol)} "
         f"abstol={number(options.abstol(circuit.scaling.conductance))} "
@@ -239,6 +244,7 @@ def _steps(source: VoltageSteps) -> list[str]:
 
 
 _LONG = 24
+_STATES = 8
 
 
 def _continued(words: Sequence[str], per_line: int = 16) -> list[str]:
