@@ -77,8 +77,8 @@ BAD: Mapping[str, Bad] = {
         f"V1 a 0 1\nR1 a\n* c\n+ b ; 1k\nC1 b 0 1n\n{TRAN}", "R1 a b", "r1", "3"
     ),
     "zero resistance": unread(f"V1 a 0 1\nR1 a b 0.0\nC1 b 0 1n\n{TRAN}", "zero ohms.*small", "r1", "3"),
-    "controlled source too short": unread(f"{RC}G1 b 0 a\n{TRAN}", "g1 b 0 a.*Correct", line="5", since=46),
-    "no element at all": unread(f"{RC}hello world\n{TRAN}", "hello world.*Correct", line="5", since=46),
+    "controlled source too short": unread(f"{RC}G1 b 0 a\n{TRAN}", "g1 b 0 a.*Correct", line="5", since=44),
+    "no element at all": unread(f"{RC}hello world\n{TRAN}", "hello world.*Correct", line="5", since=44),
     "unknown device": unread(f"{RC}Y1 a b 1\n{TRAN}", "y1 a b 1.*model", line="5"),
     "unknown command": unread(f"{RC}.frobnicate 3\n{TRAN}", "frobnicate 3", line="5"),
     "unknown parameter of an element": unread(f"{RC}R2 b 0 1k foo=2 bar\n{TRAN}", r"\(foo\)", line="5"),
@@ -94,9 +94,9 @@ BAD: Mapping[str, Bad] = {
     ),
     "unknown controlling source": unread(f"{RC}B1 b 0 I=i(vnone)\n{TRAN}", "b1.*vnone.*Name"),
     # things defined elsewhere
-    "unknown subcircuit": unread(f"{RC}X1 a b nosuch\n{TRAN}", "nosuch.*Define", line="5", since=46),
+    "unknown subcircuit": unread(f"{RC}X1 a b nosuch\n{TRAN}", "nosuch.*Define", line="5", since=44),
     "recursion": unread(
-        f".subckt s a b\nX1 a b s\n.ends\n{RC}X1 a 0 s\n{TRAN}", r"x1\.x1\.x1.*itself", line="3", since=46
+        f".subckt s a b\nX1 a b s\n.ends\n{RC}X1 a 0 s\n{TRAN}", r"x1\.x1\.x1.*itself", line="3", since=44
     ),
     "too few ports": unread(
         f".subckt s a b c\nR1 a b 1\nR2 b c 1\n.ends\n{RC}X1 a b s\n{TRAN}", '"s".*xx1.*nodes'
