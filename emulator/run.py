@@ -9,7 +9,7 @@ import platform
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from emulator.acquire import check_converter
-from emulator.devices import choose, make_deck
+from emulator.devices import Choice, choose, make_deck
 from emulator.doctor import find_capabilities
 from emulator.folder import Mode, OutputFolder, claim
 from emulator.ngspice import Capabilities
@@ -158,6 +158,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
             "provenance": dict(plan.weights.provenance),
         },
         "ngspice": vars(ability),
+        "devices": _devices(plan.choice, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),
             **{
@@ -166,6 +167,12 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
         },
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
+
+
+def _devices(choice: Choice, before: Sequence[str]) -> dict[str, Any]:
+    """What devices were taken, and why; a resume with nothing to remark leaves what was remarked ``before``."""
+    remarks = list(choice.remarks or before)
+    return {"form": choice.devices, "jacobian": choice.jacobian, "remarks": remarks}
 
 
 def _now() -> str:
