@@ -60,6 +60,7 @@ from netlists.weights import WeightsError, read_weights
 
 FAILED, UNUSABLE = 1, 2
 MOST_ROWS, MOST_REASONS = 40, 10  # on the terminal
+MOST_SAID = 2000  # characters of a warning there
 
 app = typer.Typer(
     name="ais",
@@ -88,6 +89,12 @@ def _plain(text: str) -> str:
 def _stop(code: int, message: str) -> NoReturn:
     errors.print(Text.assemble(("error: ", "bold red"), _plain(message)), soft_wrap=True)
     raise typer.Exit(code)
+
+
+def _warn(message: str) -> None:
+    """A compiler's message can be long: the terminal shows its beginning, ``run.json`` keeps it whole."""
+    said = _plain(message[:MOST_SAID]) + ("… (run.json has the rest)" if len(message) > MOST_SAID else "")
+    errors.print(Text.assemble(("warning: ", "bold yellow"), said), soft_wrap=True)
 
 
 @contextmanager
@@ -156,8 +163,8 @@ def run(
     )] = None,
     level: Annotated[str, typer.Option(help="Level of fidelity: phase.")] = "phase",
     devices: Annotated[str, typer.Option(
-        help="Form of the devices: behavioural (B sources, any ngspice), compiled (OSDI: ngspice 44 and a C "
-        "compiler), or auto, which takes compiled where it can."
+        help="Form of the devices: behavioural (B sources, any ngspice), compiled (OSDI: a C compiler, and ngspice "
+        "45, or 44 for at most 17 neighbours a node), or auto, which takes compiled where it can."
     )] = "auto",
     jacobian: Annotated[str, typer.Option(
         help="What compiled devices tell the solver: own (derivatives by the own state alone: a diagonal matrix), "
@@ -214,7 +221,7 @@ def run(
             _stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
     for warning in saturation(results, checked.core.readout):
-        errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
+        _warn(warning)
     _conclude(results, out)
 
 
@@ -241,7 +248,7 @@ class _Bars:
     def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         """Says by which simulator, warns of what it lacks, and opens the bar for all."""
         for warning in (*doctor_module.warnings(ability), *realisation.remarks):
-            errors.print(Text.assemble(("warning: ", "bold yellow"), warning), soft_wrap=True)
+            _warn(warning)
         kept = f", {samples - todo} already finished" if todo < samples else ""
         errors.print(
             f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, "

@@ -18,6 +18,7 @@ from pathlib import Path
 _FLAGS = ("-std=gnu11", "-O3", "-fopenmp-simd", "-fPIC", "-shared")
 _NATIVE = ("-march=native",)
 _LIMIT_S = 300
+_MOST_SAID = 100_000  # characters of a compiler's message; more is no message
 
 
 class BuildFailed(RuntimeError):
@@ -84,12 +85,14 @@ def _compile(command: list[str], source: str, text: Path, library: Path) -> None
     for flags in ((*_FLAGS, *_NATIVE), _FLAGS):  # not every compiler knows this processor
         whole = [*command, *flags, "-o", str(library), str(text), "-lm"]
         try:
-            answer = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+            answer = subprocess.run(
+                whole, capture_output=True, text=True, errors="replace", check=False, timeout=_LIMIT_S
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BuildFailed(f"the C compiler did not run: {shlex.join(whole)}: {error}") from error
         if answer.returncode == 0 and library.is_file():
             return
-    said = (answer.stderr or answer.stdout).strip()[:4000]
+    said = (answer.stderr or answer.stdout).strip()[:_MOST_SAID]
     raise BuildFailed(
         f"the C compiler failed (exit code {answer.returncode}): {shlex.join(whole)}"
         + (f"\n{said}" if said else "")
@@ -99,7 +102,7 @@ def _compile(command: list[str], source: str, text: Path, library: Path) -> None
 def _version(command: list[str]) -> str:
     try:
         answer = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, check=False, timeout=60
+            [*command, "--version"], capture_output=True, text=True, errors="replace", check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildFailed(f"the C compiler does not tell its version: {error}") from error

@@ -20,6 +20,9 @@ from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 DevicesAsked = Literal["auto", "behavioural", "compiled"]
 JacobianAsked = Literal["auto", "own", "full"]
 OLDEST_WITH_OSDI_04 = 44
+# Version 44 looks for the model's name among a line's first 20 words: the device's name, its node, 17 neighbours
+OLDEST_WITH_ANY_NUMBER = 45
+MOST_NEIGHBOURS_BEFORE = 17
 
 
 class DevicesError(ValueError):
@@ -61,11 +64,14 @@ def choose(
     """
     if devices == "behavioural":
         return _behavioural(core, scaling, jacobian)
-    if not takes_compiled(ability):
-        why = f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
+    lacking = _lacking(core, ability)
+    if lacking:
         if devices == "compiled":
-            raise DevicesError(f"{why}. {HOW_TO_GET_46}")
-        return _behavioural(core, scaling, jacobian)
+            raise DevicesError(f"{lacking}. {HOW_TO_GET_46}")
+        remark = (
+            f"behavioural devices instead of compiled ones, many times slower: {lacking}. {HOW_TO_GET_46}"
+        )
+        return _behavioural(core, scaling, jacobian, (remark,) if ability.osdi else ())  # else said already
     kind, remarks = _jacobian(core, rows, jacobian)
     circuit = compile_core(core, scaling, "compiled", kind)
     try:
@@ -92,6 +98,24 @@ def _behavioural(
 def takes_compiled(ability: Capabilities) -> bool:
     """Whether this ngspice loads our compiled devices."""
     return ability.osdi and ability.version >= OLDEST_WITH_OSDI_04
+
+
+def most_neighbours(ability: Capabilities) -> int | None:
+    """Of the largest compiled cell whose line this ngspice reads; None if there is no largest."""
+    return None if ability.version >= OLDEST_WITH_ANY_NUMBER else MOST_NEIGHBOURS_BEFORE
+
+
+def _lacking(core: AnalogCore, ability: Capabilities) -> str:
+    """Why this ngspice can't run the core with compiled devices; empty if it can."""
+    if not takes_compiled(ability):
+        return f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
+    most, needed = most_neighbours(ability), int(core.degree.max())
+    if most is not None and needed > most:
+        return (
+            f"ngspice {ability.version} reads compiled devices of at most {most} neighbours, and this core has "
+            f"nodes with {needed} (version {OLDEST_WITH_ANY_NUMBER} reads any number)"
+        )
+    return ""
 
 
 def _jacobian(core: AnalogCore, rows: int, asked: JacobianAsked) -> tuple[Jacobian, tuple[str, ...]]:

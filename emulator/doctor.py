@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 from emulator.compiled import BuildFailed, build, compiler
-from emulator.devices import takes_compiled
+from emulator.devices import most_neighbours, takes_compiled
 from emulator.ngspice import HOW_TO_GET_46, LIBRARY_VARIABLE, Capabilities, NgspiceUnavailable, capabilities
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 
@@ -98,12 +98,17 @@ def _devices(ability: Capabilities | None) -> list[Finding]:
             Finding("C compiler", "lost", "none", f"no compiled devices, behavioural ones only. {error}")
         ]
     if ability is not None:
-        compiled = takes_compiled(ability) and found[0].state == "ok"
-        found.append(
-            Finding("devices taken by auto", "ok", "compiled", "")
-            if compiled
-            else Finding(
-                "devices taken by auto", "lost", "behavioural", "a sample takes tens of times as long"
-            )
-        )
+        found.append(devices_taken(ability, compiler_works=found[0].state == "ok"))
     return found
+
+
+def devices_taken(ability: Capabilities, *, compiler_works: bool) -> Finding:
+    """What ``--devices auto`` comes to here."""
+    what, slow = "devices taken by auto", "a sample takes tens of times as long"
+    if not (compiler_works and takes_compiled(ability)):
+        return Finding(what, "lost", "behavioural", slow)
+    most = most_neighbours(ability)
+    if most is None:
+        return Finding(what, "ok", "compiled", "")
+    taken = f"compiled up to {most} neighbours a node, else behavioural"
+    return Finding(what, "lost", taken, f"beyond {most}, {slow}. {HOW_TO_GET_46}")

@@ -32,8 +32,8 @@ LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 LOG_FILE = "ngspice.log"
 NEWEST_WITHOUT_KLU = 41
 HOW_TO_GET_46 = (
-    "On Debian 12: `scripts/setup.sh` installs 46 from bookworm-backports; elsewhere a distribution's newer "
-    f"package, or a library of your own named by {LIBRARY_VARIABLE}."
+    "On Debian 12: `scripts/setup.sh` installs 46 from bookworm-backports; Debian 13 has 47 in trixie-backports; "
+    f"elsewhere a distribution's newer package, or a library of your own named by {LIBRARY_VARIABLE}."
 )
 
 

@@ -117,10 +117,10 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and (value or not name):
         for key, item in value.items():
             yield from _leaves(f"{name}.{key}" if name else str(key), item)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, Mapping | list) and not value:
         yield name, "none"
     elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-        yield name, shlex.join(value)
+        yield name, shlex.join(value) if name == "command" else " | ".join("\n".join(value).splitlines())
     else:
         yield name, str(value)
 

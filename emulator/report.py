@@ -146,6 +146,8 @@ def _warnings(
     found: list[str] = []
     with suppress(KeyError, TypeError):  # not recorded, or by another version
         found += shortcomings(Capabilities(**run["ngspice"]))
+    with suppress(KeyError, TypeError):
+        found += [" | ".join(str(remark).splitlines()) for remark in run["devices"]["remarks"]]
     if not recorded:
         found.append(
             "The run's settings are not recorded: limits, converter and units are assumed to be the defaults."

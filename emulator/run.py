@@ -9,7 +9,7 @@ import platform
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
@@ -163,6 +163,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
             "provenance": dict(plan.weights.provenance),
         },
         "ngspice": vars(ability),
+        "devices": _devices(plan.realisation, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),
             **{
@@ -171,6 +172,12 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
         },
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
+
+
+def _devices(taken: Realisation, before: Sequence[str]) -> dict[str, Any]:
+    """What devices were taken, and why; a resume with nothing to remark leaves what was remarked ``before``."""
+    remarks = list(taken.remarks or before)
+    return {"form": taken.devices, "jacobian": taken.jacobian, "remarks": remarks}
 
 
 def _now() -> str:

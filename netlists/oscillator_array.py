@@ -38,7 +38,7 @@ from device_models.elements import (
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from netlists.characterization import Characterization
 from netlists.circuit import Inventory
-from netlists.core import AnalogCore, Array
+from netlists.core import AnalogCore, Array, Index
 from netlists.sizing import Sizing, SizingError
 
 INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
@@ -298,7 +298,7 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
     return found
 
 
-def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Array | None) -> dict[str, Value]:
+def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Index | None) -> dict[str, Value]:
     """Parameters of one coupler: its strength, or that of its legs and a bit a leg and chunk."""
     if coupler.bits and codes is not None:
         bits = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 
 import emulator.run
 from emulator.cli import app
+from emulator.ngspice import Capabilities
 from emulator.results import read_results
 
 EVIL = "x\n.control\nshell touch pwned\n.endc\x1b[31m\x07[bold red]<script>alert('1')</script>\u202e\"'"
@@ -356,6 +358,42 @@ def test_inspect_a_folder_whose_description_is_damaged(finished: tuple[Path, Res
     assert result.exit_code == 2
     assert "run.json: not readable" in result.output
     assert "COMPLETED 2" in result.output
+
+
+# --- devices that can't be built
+
+
+def test_what_a_failing_compiler_said_is_kept(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole in run.json, also after a resume; its beginning on the terminal, and on one line in the report."""
+    said = [f"devices.c:{line}:1: error: 'K' <undeclared> \x1b[31m" for line in range(300)]
+    (tmp_path / "said").write_text("\n".join(said))
+    compiler = tmp_path / "cc"
+    compiler.write_text(f"#!/bin/sh\ncat '{tmp_path}/said' >&2\nexit 3\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    able = Capabilities(library="any", version=46, klu=False, osdi=True, xspice=True)
+    monkeypatch.setattr(emulator.run, "find_capabilities", lambda _: able)
+
+    words = ("run", weights, "--out", tmp_path / "out", "--samples", 1, "--rows", 50)
+    result = ais(*words)
+    assert result.exit_code == 0
+    assert "exit code 3" in result.output
+    assert "'K' <undeclared> \\x1b[31m" in result.output
+    assert "\x1b" not in result.output
+    assert "devices.c:299" not in result.output
+    assert "run.json has the rest" in result.output
+
+    assert ais(*words, "--resume", "--devices", "behavioural").exit_code == 0
+    devices = json.loads((tmp_path / "out" / "run.json").read_text())["devices"]
+    (remark,) = devices.pop("remarks")
+    assert devices == {"form": "behavioural", "jacobian": "full"}
+    assert remark.endswith("\n".join(said))
+    page = (tmp_path / "out" / "report.html").read_text()
+    in_warning_and_particulars = page.count("&lt;undeclared&gt; \\x1b[31m | devices.c:1:1")
+    assert in_warning_and_particulars == 2
 
 
 # --- no simulator

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from cores import UNIT, run
+from cores import UNIT, deck_of, run
+from cores import core as plain_core
 
-from emulator.devices import DevicesError, choose, make_deck
+from emulator.compiled import build
+from emulator.devices import (
+    MOST_NEIGHBOURS_BEFORE,
+    DevicesError,
+    choose,
+    make_deck,
+    most_neighbours,
+    takes_compiled,
+)
+from emulator.doctor import devices_taken
 from emulator.ngspice import Capabilities, capabilities
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
+from netlists.compile import compile_core
 from netlists.core import AnalogCore
 from netlists.dialects.ngspice import SolverOptions
 from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 from netlists.synthetic import window_core
 
 OLD = Capabilities(library="old", version=39, klu=False, osdi=False, xspice=True)
+OSDI_03 = Capabilities(library="middling", version=42, klu=True, osdi=True, xspice=True)
+FIRST = Capabilities(library="first", version=44, klu=True, osdi=True, xspice=True)
 NEW = Capabilities(library="new", version=46, klu=True, osdi=True, xspice=True)
 
 
 def core_of(strength: float) -> AnalogCore:
     """A core whose own Jacobian has a ratio proportional to the strength."""
     return window_core(5, 5, radius=1, duration=4.0, strength=strength, seed=2)
+
+
+def star(neighbours: int) -> AnalogCore:
+    """Node 0 hears all others, which hear nothing."""
+    return plain_core(
+        (1, neighbours + 1), [(0, j) for j in range(1, neighbours + 1)], 0.5 / neighbours, shil=0.1
+    )
 
 
 def at_ratio(ratio: float, rows: int) -> AnalogCore:
@@ -44,6 +66,51 @@ def test_auto_takes_what_ngspice_can_do(compiling: Simulator) -> None:
     assert choose(core, UNIT, 200, NEW, "behavioural").devices == "behavioural"
     with pytest.raises(DevicesError, match="ngspice 39 takes no compiled devices"):
         choose(core, UNIT, 200, OLD, "compiled")
+
+
+def test_an_ngspice_of_an_older_osdi_is_named() -> None:
+    choice = choose(core_of(0.3), UNIT, 200, OSDI_03)
+    assert choice.devices == "behavioural"
+    assert "ngspice 42 takes no compiled devices" in choice.remarks[0]
+    assert not choose(core_of(0.3), UNIT, 200, OLD).remarks, (
+        "that it has no OSDI at all is warned of elsewhere"
+    )
+
+
+def test_ngspice_44_takes_small_cells_only(compiling: Simulator) -> None:
+    small, large = star(MOST_NEIGHBOURS_BEFORE), star(MOST_NEIGHBOURS_BEFORE + 1)
+    assert choose(small, UNIT, 200, FIRST).devices == "compiled"
+    choice = choose(large, UNIT, 200, FIRST)
+    assert choice.devices == "behavioural"
+    assert "at most 17 neighbours, and this core has nodes with 18" in choice.remarks[0]
+    with pytest.raises(DevicesError, match=r"at most 17 neighbours.*version 45"):
+        choose(large, UNIT, 200, FIRST, "compiled")
+    assert choose(large, UNIT, 200, NEW).devices == "compiled"
+
+
+def test_the_largest_compiled_cell_is_that_of_this_ngspice(any_simulator: Simulator) -> None:
+    ability = any_simulator.call(capabilities)
+    if not takes_compiled(ability):
+        pytest.skip(f"ngspice {ability.version} takes no compiled devices")
+    most = most_neighbours(ability)
+    expected = (
+        {300: Verdict.COMPLETED} if most is None else {most: Verdict.COMPLETED, most + 1: Verdict.PARSE_ERROR}
+    )
+    for neighbours, verdict in expected.items():
+        core = star(neighbours)
+        circuit = compile_core(core, UNIT, "compiled", "own")
+        deck = deck_of(circuit, SolverOptions(rows=50), core.initial_states(0, 0))
+        library = build(circuit.device_source or "")
+        assert any_simulator.simulate(replace(deck, libraries=(library,)), limit_s=120).verdict is verdict
+
+
+def test_the_doctor_knows_the_bound() -> None:
+    assert devices_taken(NEW, compiler_works=True).state == "ok"
+    assert "compiled up to 17 neighbours" in devices_taken(FIRST, compiler_works=True).found
+    assert {
+        devices_taken(OSDI_03, compiler_works=True).found,
+        devices_taken(FIRST, compiler_works=False).found,
+    } == {"behavioural"}
 
 
 @pytest.mark.parametrize("broken", ["/bin/false", "no-such-compiler"])

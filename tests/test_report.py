@@ -299,6 +299,7 @@ def test_words_of_strangers_stay_words(tmp_path: Path) -> None:
         "command": ["/usr/bin/ais", "run", NASTY, "--out", "a b"],
         "machine": {"system": NASTY, "<i>": [1, {"x": "</style>"}]},
         "ngspice": {"library": NASTY, "version": 46, "klu": True, "osdi": True, "xspice": True},
+        "devices": {"form": NASTY, "remarks": [NASTY, "x" * 100_000]},
     }
     results = results_of(core, 2, unfinished=(1,), reason=NASTY, attributes=attributes)
     page, _ = report(tmp_path, results, weights_of(core, provenance, f"{NASTY}.h5".replace("/", "_")), run)
@@ -319,7 +320,9 @@ def test_command_can_be_pasted(tmp_path: Path) -> None:
     assert """ais run 'a b.h5' --out 'it'"'"'s $HOME'""" in words(page)
 
 
-@pytest.mark.parametrize("run", ["{", '{"settings": 3, "ngspice": {"klu": 1}, "command": "ais"}'])
+@pytest.mark.parametrize(
+    "run", ["{", '{"settings": 3, "ngspice": {"klu": 1}, "devices": "all", "command": "ais"}']
+)
 def test_a_poor_run_file_is_no_hindrance(tmp_path: Path, run: str) -> None:
     core = small_core()
     (tmp_path / "run.json").write_text(run)

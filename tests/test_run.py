@@ -61,6 +61,8 @@ def test_everything_is_on_disk(plain: tuple[Path, Results]) -> None:
     assert described["state"] == "finished"
     assert described["settings"]["samples"] == 4
     assert described["weights"]["provenance"] == {"dataset": "none"}
+    assert described["devices"]["form"] == results.attributes["devices"]
+    assert described["devices"]["jacobian"] == results.attributes["jacobian"]
 
 
 def test_the_columns_agree_with_one_another(plain: tuple[Path, Results], weights: Path) -> None:
@@ -221,20 +223,19 @@ def test_a_reference_that_gives_up_is_recorded_and_the_others_go_on(
 
 
 @pytest.mark.parametrize(
-    ("instead", "verdict", "said"),
+    ("instead", "limit", "verdict", "said"),
     [
-        (small.dying_crosscheck, Verdict.CRASHED, "the reference's process died (signal SIGKILL"),
-        (small.hanging_crosscheck, Verdict.TIME_LIMIT, "the reference took more than 2 s of wall time"),
+        (small.dying_crosscheck, 60.0, Verdict.CRASHED, "the reference's process died (signal SIGKILL"),
+        (small.hanging_crosscheck, 2.0, Verdict.TIME_LIMIT, "the reference took more than 2 s of wall time"),
     ],
 )
 def test_a_reference_without_an_answer_is_recorded_and_tried_again(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: tuple[Path, Results],
-    instead: object, verdict: Verdict, said: str,
+    instead: object, limit: float, verdict: Verdict, said: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
     with monkeypatch.context() as patch:
         patch.setattr(emulator.sample, "crosscheck", instead)
-        limit = 2.0 if verdict == Verdict.TIME_LIMIT else 600.0
         results = small_run(weights, tmp_path / "out", samples=1, time_limit_s=limit)
     assert results.verdicts == [verdict]
     assert said in results.rows["samples/reason"][0]

@@ -20,8 +20,8 @@ _LARGEST_INTEGER = 10**11
 class ExpressionPrinter(Printer):  # type: ignore[misc]
     """SymPy to the expression language of a B source. What has no method here is refused.
 
-    Integer powers become products: in a B source ``x^3``, ``x**3`` and ``pow(x,3)`` all mean |x|³. Languages of the
-    same syntax are subclasses with their own functions and literals.
+    Integer powers become products: in a B source ``x^3``, ``x**3`` and ``pow(x,3)`` all mean |x|³ up to ngspice 46.
+    Languages of the same syntax are subclasses with their own functions and literals.
     """
 
     printmethod = "_ngspice"
