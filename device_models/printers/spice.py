@@ -182,8 +182,13 @@ def degrees(phase: Value) -> Value:
 
 
 def comments(texts: Sequence[str], mark: str) -> list[str]:
-    """A comment line each: nothing in a text can end the line, or continue it."""
-    return [f"{mark}{' '.join(text.splitlines())}".rstrip("\\ ") for text in texts]
+    """Comment lines, long texts wrapped: nothing in a text can end the line, or continue it."""
+    lines: list[str] = []
+    for text in texts:
+        words = " ".join(text.splitlines())
+        cut = textwrap.wrap(words, WIDTH - len(mark), subsequent_indent="  ", break_long_words=False) or [""]
+        lines += [f"{mark}{line}".rstrip("\\ ") for line in cut]
+    return lines
 
 
 def wrapped(head: str, words: Sequence[str], width: int = WIDTH) -> list[str]:
