@@ -18,8 +18,8 @@ _MOST_SIGNALS = 8
 def cell_figure(found: Characterization) -> bytes:
     """PNG."""
     with drawing():
-        figure = Figure(figsize=(WIDTH, 7.2), layout="constrained")
-        panels: dict[str, Axes] = figure.subplot_mosaic("wwwwpppphhhh;ggggggglllll")
+        figure = Figure(figsize=(1.25 * WIDTH, 7.6), layout="constrained")
+        panels: dict[str, Axes] = figure.subplot_mosaic("wph;ggl", width_ratios=(1.2, 1.2, 0.9))
         _waveform(panels["w"], found)
         _sensitivity(panels["p"], found)
         _harmonics(panels["h"], found)

@@ -72,7 +72,7 @@ def free_run(simulator: Simulator, cell: OscillatorCell, points: int) -> FreeRun
 def _start(simulator: Simulator, cell: OscillatorCell, points: int) -> tuple[float, int]:
     """Frequency in hertz, roughly, and the cycles it takes to settle."""
     steps = Steps(1 / cell.period_guess, points)
-    scale = max((abs(volts) for volts in (*cell.supplies.values(), *cell.start.values())), default=1.0)
+    scale = max((abs(volts) for volts in (*cell.supplies.values(), *cell.start.values())), default=0.0) or 1.0
     for cycles in _STARTUP:
         waves, output = _alone(simulator, cell, steps, State(cell.start), cycles, 0.0)
         time, values = waves.time, waves.of([output])[:, 0]

@@ -25,7 +25,7 @@ from netlists.spice_text import SpiceElement, element, header, logical_lines
 
 _NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 _WIRE = re.compile(r"(sender|receiver|global):([A-Za-z][A-Za-z0-9_]*)\Z")
-_OPTION = re.compile(r"\.(?:options?|param|temp)\s[\w\s=.+*/()-]*\Z", re.IGNORECASE)
+_OPTION = re.compile(r"\.(?:options?|param|temp) [A-Za-z0-9_ =.+*/()-]*\Z", re.IGNORECASE)
 _TAKEN = {".subckt", ".ends", ".model", ".param", ".func"}
 # what makes ngspice run commands: a control block, its disguise as a comment, and devices that start processes
 _COMMANDS = re.compile(r"\.(?:control|endc|exec\w*|csparam)\b|\*#|\*ng_script", re.IGNORECASE)
