@@ -13,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.cases import BENCHMARKS, ability
-from benchmarks.harness import ROUNDS, Measure, load, load_circumstances, machine, save, worsened
+from benchmarks.harness import (
+    ROUNDS,
+    Measure,
+    earlier,
+    in_order,
+    load,
+    load_circumstances,
+    machine,
+    save,
+    worsened,
+)
 from benchmarks.scaling import measure as measure_scaling
 from benchmarks.scaling import save as save_scaling
 from benchmarks.table import markdown, rewrite
@@ -44,7 +54,10 @@ def run(
     ),
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds after the warm-up.")] = ROUNDS,
 ) -> None:
-    """Run benchmarks; exit code 1 if something got worse than the baseline beyond the noise."""
+    """Run benchmarks; exit code 1 if something got worse than the baseline beyond the noise.
+
+    What the folder holds of other benchmarks stays there, if it was measured in the same circumstances.
+    """
     unknown = sorted(set(names or ()) - set(BENCHMARKS))
     if unknown:
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
@@ -55,11 +68,13 @@ def run(
         "klu": str(found.klu),
         "osdi": str(found.osdi),
     }
+    chosen = names or list(BENCHMARKS)
+    kept = [m for m in earlier(out, circumstances) if m.benchmark not in chosen]
     measures: list[Measure] = []
-    for name in names or list(BENCHMARKS):
+    for name in chosen:
         console.print(f"{name}: {BENCHMARKS[name].title}", highlight=False)
         measures += BENCHMARKS[name].run(rounds)
-        save(measures, circumstances, out)
+        save(in_order([*kept, *measures], BENCHMARKS), circumstances, out)
     console.print(_table(measures))
     console.print(f"{', '.join(f'{k} {v}' for k, v in circumstances.items())}", highlight=False)
     worse = worsened(measures, before)

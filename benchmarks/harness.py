@@ -149,6 +149,20 @@ def load_circumstances(path: Path) -> dict[str, str]:
         raise ValueError(f"{path}: does not say what it was measured on ({error})") from error
 
 
+def earlier(out: Path, circumstances: Mapping[str, str]) -> list[Measure]:
+    """Measures in a folder's ``benchmarks.json``; none if there is no such file, or it was another machine's."""
+    path = out / "benchmarks.json"
+    if not path.is_file() or load_circumstances(path) != dict(circumstances):
+        return []
+    return load(path)
+
+
+def in_order(measures: Iterable[Measure], names: Iterable[str]) -> list[Measure]:
+    """Measures in the order of their benchmarks, those of one in the order they have."""
+    order = {name: k for k, name in enumerate(names)}
+    return sorted(measures, key=lambda m: order.get(m.benchmark, len(order)))
+
+
 def worsened(now: Iterable[Measure], before: Iterable[Measure]) -> list[str]:
     """What got worse beyond the noise, a sentence each.
 

@@ -73,7 +73,11 @@ class Deck:
 
 @dataclass(frozen=True)
 class Statistics:
-    """The solver's own counts, and seconds of the run (processor time of the process, and wall time)."""
+    """The solver's own counts, and seconds of the run.
+
+    Of the process's processor time: ``cpu_s``, and ``load_s`` of it for reading the netlist. Wall time: ``wall_s``,
+    and what ngspice measures of it itself, analysis and matrix.
+    """
 
     steps: int = 0
     rejected: int = 0
@@ -388,15 +392,13 @@ def _simulate(shared: Any, deck: Deck, log: _Log, report: Callable[[float], None
     reduction = RawReduction(deck.vectors, deck.sink) if deck.sink is not None else None
     try:
         judgement = _load(shared, deck, log)
-        loaded = clock.perf_counter()
+        loaded = _cpu_seconds()
         if judgement is None:
             time, found = _run(shared, log, reduction)
             counts = _numbers(shared.ask("rusage everything"))
             judgement = judge_reading(log.lines) or _count_unknowns(counts, deck)
             judgement = judgement or _judge_vectors(log.lines, time, found, deck, reduction)
-        statistics = _statistics(
-            counts, _cpu_seconds() - cpu, clock.perf_counter() - wall, load=loaded - wall
-        )
+        statistics = _statistics(counts, _cpu_seconds() - cpu, clock.perf_counter() - wall, load=loaded - cpu)
         values = _columns(deck, found, len(time))
         version = str(shared.ngspice_version)
         reduced = reduction.result if reduction is not None else None

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
 from benchmarks.cases import BENCHMARKS
-from benchmarks.harness import Measure, load, load_circumstances, save, worsened
+from benchmarks.harness import Measure, earlier, in_order, load, load_circumstances, save, worsened
 from benchmarks.peers import TINY, TINY_DECK, WAYS, in_process
 from benchmarks.table import BEGIN, END, figure, markdown, replaced
 
@@ -53,6 +53,15 @@ def test_results_survive_the_file(tmp_path: Path) -> None:
         load(tmp_path / "other.json")
     with pytest.raises(ValueError, match=r"other\.json: does not say"):
         load_circumstances(tmp_path / "other.json")
+
+
+def test_benchmarks_that_are_not_run_again_stay(tmp_path: Path) -> None:
+    save([RATIO], {"processor": "test"}, tmp_path)
+    assert earlier(tmp_path, {"processor": "test"}) == [RATIO]
+    assert earlier(tmp_path, {"processor": "another"}) == []
+    assert earlier(tmp_path / "nowhere", {"processor": "test"}) == []
+    first, second = replace(RATIO, benchmark="a"), replace(RATIO, benchmark="b", name="c / d")
+    assert in_order([RATIO, second, first], ["a", "b"]) == [first, second, RATIO]
 
 
 def test_list_and_unknown_names() -> None:
