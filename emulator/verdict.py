@@ -14,9 +14,9 @@ The wording is that of ngspice 39 and 46. What version 39 does not say, the netl
 
 What passes as COMPLETED all the same: a resistance that becomes zero only as an expression (46 says so, 39
 does not); in both versions an unknown name in ``.options`` or among a subcircuit's parameters, 0/0 (which is
-0), and a node that only independent current sources touch (it gets a voltage all the same). The counts of
-devices and unknowns, and the reference, are there for such; they also find the subcircuit call with too few or too
-many nodes that version 42 leaves out without a word.
+0), and a node that only independent current sources touch (it gets a voltage all the same); in version 42 a
+subcircuit's call with too few or too many nodes. The counts of devices and unknowns, and the reference, are
+there for such.
 """
 
 from __future__ import annotations
