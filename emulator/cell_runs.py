@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emulator import ngspice
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.verdict import Judgement
@@ -96,19 +95,11 @@ def run_bench(
     vectors = tuple(dict.fromkeys(record))
     stop = steps.seconds(cycles)
     text = bench.text(steps.step, stop, vectors, steps.seconds(start))
-    if bench.cell.behaviour:
-        simulator.call(_behave, bench.cell.behaviour)
-    result = simulator.simulate(Deck(text, vectors, stop), limit_s=LIMIT_S)
-    if bench.cell.behaviour:
-        simulator.call(_behave, "")  # the next deck is written for ngspice itself
+    deck = Deck(text, vectors, stop, behaviour=bench.cell.behaviour)
+    result = simulator.simulate(deck, limit_s=LIMIT_S)
     if not result.judgement.completed:
         raise BenchFailed(bench.title, result.judgement)
     return Waves(result.time, result.values, {name: k for k, name in enumerate(vectors)})
-
-
-def _behave(name: str) -> None:
-    """Sets ngspice's compatibility mode in this process; without a name, its own."""
-    ngspice._instance().ask(f"set ngbehavior={name}" if name else "unset ngbehavior")
 
 
 def phases(

@@ -24,13 +24,14 @@ from device_models.families import family
 from device_models.model import coupling_form
 from device_models.oscillator_cell import OscillatorCell
 from device_models.printers import verilog_a
-from device_models.readout import full_scale
+from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
 from emulator.cell_figure import cell_figure
 from emulator.cell_runs import BenchFailed, CellFault
-from emulator.cells import find_cell
+from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
+from emulator.demodulate import Demodulation
 from emulator.devices import DevicesError
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
@@ -38,7 +39,7 @@ from emulator.ngspice import Capabilities, NgspiceUnavailable
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
-from emulator.settings import DEFAULT_RELTOL, RunSettings
+from emulator.settings import DEFAULT_RELTOL, RunSettings, default_acceptance, default_bits
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.cell_file import CellFileError
@@ -54,8 +55,10 @@ from netlists.dialects.ngspice import (
     write_netlist,
 )
 from netlists.files import write_text_whole, write_whole
+from netlists.lc_design import LcDesignFailed
 from netlists.printable import printable
 from netlists.scaling import Scaling
+from netlists.sizing import SizingError
 from netlists.weights import WeightsError, read_weights
 
 FAILED, UNUSABLE = 1, 2
@@ -97,6 +100,11 @@ def _warn(message: str) -> None:
     errors.print(Text.assemble(("warning: ", "bold yellow"), said), soft_wrap=True)
 
 
+_UNUSABLE_INPUT = (
+    FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
+)  # fmt: skip
+
+
 @contextmanager
 def _unusable_input() -> Iterator[None]:
     """Bad input ends a command with one clear message instead of a traceback."""
@@ -105,7 +113,16 @@ def _unusable_input() -> Iterator[None]:
     except WeightsError as error:
         shown = printable(str(error.path))
         _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
-    except (FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError) as error:
+    except (
+        FolderError,
+        NgspiceUnavailable,
+        DevicesError,
+        InspectError,
+        CellFault,
+        CellFileError,
+        SizingError,
+        LcDesignFailed,
+    ) as error:
         _stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
@@ -147,6 +164,33 @@ Reltol = Annotated[
 ]
 
 
+Level = Annotated[str, typer.Option(
+    help="Level of fidelity: phase (a voltage is the phase), lc (waveforms of LC tanks), ring (CMOS transistors), or "
+    "the TOML file of a cell of your own."
+)]  # fmt: skip
+Cycles = Annotated[float, typer.Option(
+    min=10, help="Carrier cycles of the whole run, at the waveform levels (they set the time unit there, not --tau)."
+)]  # fmt: skip
+PointsPerCycle = Annotated[int | None, typer.Option(
+    min=16, max=10_000, help="Steps a cycle at the waveform levels; default: the cell's own.", show_default=False
+)]  # fmt: skip
+CouplerName = Annotated[str | None, typer.Option(
+    help="Coupler of the cell, as `ais characterize` lists them; default: its first.", show_default=False
+)]  # fmt: skip
+FullScale = Annotated[float | None, typer.Option(
+    help="Weight of the couplers' largest code; default: the largest weight.", show_default=False
+)]  # fmt: skip
+Clip = Annotated[bool, typer.Option("--clip", help="Set weights beyond full scale to it.")]
+Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks.")]
+Pitch = Annotated[float, typer.Option(help="Distance of neighbouring cells, micrometres.")]
+WireCapacitance = Annotated[float, typer.Option(
+    min=0, help="Capacitance of the couplers' wires, femtofarad per micrometre, at the outputs of circuit cells."
+)]  # fmt: skip
+TrustIncludes = Annotated[bool, typer.Option(
+    "--trust-includes", help="Read the model files that a cell's TOML names. Look through them first."
+)]  # fmt: skip
+
+
 @app.command(
     epilog="Example: ais run examples/digits16-kurashil.h5 --samples 8 --jobs 4 --out out/demo. "
     "Interrupted? The same command with --resume goes on."
@@ -161,7 +205,7 @@ def run(
     jobs: Annotated[int | None, typer.Option(
         min=1, help="Simulators side by side; default: one a processor.", show_default=False
     )] = None,
-    level: Annotated[str, typer.Option(help="Level of fidelity: phase.")] = "phase",
+    level: Level = "phase",
     devices: Annotated[str, typer.Option(
         help="Form of the devices: behavioural (B sources, any ngspice), compiled (OSDI: a C compiler, and ngspice "
         "45, or 44 for at most 17 neighbours a node), or auto, which takes compiled where it can."
@@ -172,7 +216,22 @@ def run(
     )] = "auto",
     tau: Tau = 1e-6,
     reltol: Reltol = DEFAULT_RELTOL,
-    adc_bits: Annotated[int, typer.Option(min=1, max=16, help="Resolution of the converter, bits.")] = 8,
+    cycles: Cycles = 1000.0,
+    points_per_cycle: PointsPerCycle = None,
+    coupler: CouplerName = None,
+    full_scale: FullScale = None,
+    clip: Clip = False,
+    quality: Quality = LC_QUALITY,
+    demodulation: Annotated[Demodulation, typer.Option(
+        help="How phases are read from waveforms: iq, crossings (of zero), or flipflops (n-tap sampling, as on chips)."
+    )] = "iq",
+    taps: Annotated[int, typer.Option(min=2, max=1024, help="Sampling flip-flops of --demodulation flipflops.")] = 64,
+    pitch_um: Pitch = 20.0,
+    wire_ff_per_um: WireCapacitance = 0.0,
+    trust_includes: TrustIncludes = False,
+    adc_bits: Annotated[int | None, typer.Option(
+        min=1, max=16, help="Resolution of the converter, bits; default: 8 at phase level, else 4.", show_default=False
+    )] = None,
     rows: Annotated[int, typer.Option(
         min=50, help="Rows recorded of each run; also bounds the step to the run's length over this."
     )] = 200,
@@ -200,11 +259,18 @@ def run(
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
     with _unusable_input():
         checked = read_weights(weights)
-        low, high = full_scale(checked.core.readout)
+        low, high = readout_range(checked.core.readout)
         settings = RunSettings.model_validate({
             "samples": samples, "seed": seed, "level": level, "devices": devices, "jacobian": jacobian,
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
-            "adc": AdcSettings(bits=adc_bits, low=low, high=high),
+            "oscillator": {
+                "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
+                "full_scale": full_scale, "clip": clip, "quality": quality, "demodulation": demodulation,
+                "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
+                "trust_includes": trust_includes,
+            },
+            "adc": AdcSettings(bits=adc_bits or default_bits(level), low=low, high=high),
+            "acceptance": default_acceptance(level),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
             **({"jobs": jobs} if jobs is not None else {}),
         })  # fmt: skip
@@ -235,6 +301,7 @@ class _Bars:
             console=errors, transient=True,
         )  # fmt: skip
         self._all: TaskID | None = None
+        self._preparing: TaskID | None = None
         self._tasks: dict[int, TaskID] = {}
         self._lock = threading.Lock()
 
@@ -245,10 +312,20 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def status(self, text: str) -> None:
+        """What takes time before the first sample."""
+        if self._preparing is None:
+            self._preparing = self._progress.add_task("", total=None, note="")
+        self._progress.update(self._preparing, description=printable(text))
+        if not errors.is_terminal:
+            errors.print(printable(text), highlight=False, markup=False)
+
     def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         """Says by which simulator, warns of what it lacks, and opens the bar for all."""
         for warning in (*doctor_module.warnings(ability), *realisation.remarks):
             _warn(warning)
+        if self._preparing is not None:
+            self._progress.remove_task(self._preparing)
         kept = f", {samples - todo} already finished" if todo < samples else ""
         errors.print(
             f"{todo} sample{'s' * (todo != 1)} to simulate with ngspice {ability.version}, "

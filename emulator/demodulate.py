@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ Index = npt.NDArray[np.intp]
 _UNCOVERED = (
     0.01  # of a cycle that a window may begin before the first point, if it is to tell the mean level
 )
+Demodulation = Literal["iq", "crossings", "flipflops"]
 _SLACK = 1e-9  # of a cycle: a window that ends at the stop time may end a rounding error after it
 
 

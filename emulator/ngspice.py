@@ -52,6 +52,7 @@ class Deck:
         devices: primitives by kind (``DEVICE_KINDS``), or None not to count.
         unknowns: node voltages and branch currents, or None not to count.
         libraries: compiled devices the netlist uses, from ``emulator.compiled``.
+        behaviour: ngspice's compatibility mode (``ngbehavior``) that its model files need; empty for its own.
         sink: takes the waveforms of a transient block by block, in place of memory; it serves one run.
 
     Raises:
@@ -65,6 +66,7 @@ class Deck:
     unknowns: int | None = None
     libraries: tuple[Path, ...] = ()
     sink: Sink | None = None
+    behaviour: str = ""
 
     def __post_init__(self) -> None:
         if self.sink is not None and self.stop is None:
@@ -421,6 +423,9 @@ def _load(shared: Any, deck: Deck, log: _Log) -> Judgement | None:
     """Reads the deck and counts its devices, before any time is spent on another circuit than is meant."""
     if judgement := judge_text(deck.text):
         return judgement
+    if deck.behaviour != _behaviour[0]:
+        shared.ask(f"set ngbehavior={deck.behaviour}" if deck.behaviour else "unset ngbehavior")
+        _behaviour[0] = deck.behaviour
     for library in deck.libraries:
         # reading the netlist without its devices would end the process
         if judgement := _load_library(shared, library):
@@ -458,6 +463,7 @@ def _end_card(text: str) -> int:
 
 
 _libraries: set[Path] = set()
+_behaviour = [""]  # what this process's ngspice was last told
 
 
 def _load_library(shared: Any, library: Path) -> Judgement | None:

@@ -18,20 +18,19 @@ from typing import Any
 import numpy as np
 
 from emulator.acquire import check_converter
-from emulator.devices import choose
 from emulator.doctor import find_capabilities
 from emulator.folder import Mode, OutputFolder, claim
+from emulator.levels import realise
 from emulator.ngspice import Capabilities
-from emulator.realisation import PhaseLevel, Realisation
+from emulator.realisation import Realisation
 from emulator.report import write_report
 from emulator.results import Results, gather, write_results
 from emulator.sample import Observer, Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
-from netlists.dialects.ngspice import SolverOptions
 from netlists.files import write_text_whole
 from netlists.printable import printable
-from netlists.weights import Weights, read_weights
+from netlists.weights import read_weights
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
@@ -48,7 +47,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     check_converter(weights.core, settings.scaling, settings.adc)
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
-        plan = Plan(weights, settings, _realise(weights, settings, ability))
+        plan = Plan(weights, settings, realise(weights, settings, ability, first, observer.status))
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
@@ -62,14 +61,6 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             folder.describe(state="finished", finished=_now())
             write_report(folder, results, weights, plan.realisation)
     return results
-
-
-def _realise(weights: Weights, settings: RunSettings, ability: Capabilities) -> Realisation:
-    options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
-    choice = choose(
-        weights.core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian
-    )
-    return PhaseLevel(weights.core, choice, options)
 
 
 def _simulate_all(

@@ -28,6 +28,9 @@ from netlists.weights import Weights
 class Observer(Protocol):
     """What a run tells while it goes on; called from several threads."""
 
+    def status(self, text: str) -> None:
+        """What is being done before the samples can be planned."""
+
     def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         """Before the first sample: how many there are, how many are left, by which simulator and devices."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
+from emulator.cells import LC_QUALITY
 from emulator.crosscheck import WINDOWS
+from emulator.demodulate import Demodulation
 from emulator.devices import DevicesAsked, JacobianAsked
 from netlists.scaling import Scaling
 
@@ -29,6 +30,30 @@ class Acceptance(BaseModel):
     codes_within_1lsb: float = Field(0.99, ge=0, le=1, description="share of ADC codes within 1 LSB")
 
 
+class OscillatorSettings(BaseModel):
+    """What the waveform levels can be told beyond the phase level."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cycles: float = Field(1000.0, ge=10, le=1e7, description="carrier cycles of the whole run")
+    points_per_cycle: int | None = Field(
+        None, ge=16, le=10_000, description="steps a cycle; None: the cell's own"
+    )
+    coupler: str | None = Field(None, description="coupler type; None: the cell's first")
+    full_scale: float | None = Field(
+        None, gt=0, description="weight of the couplers' largest code, model units"
+    )
+    clip: bool = Field(False, description="weights beyond full scale are set to it")
+    demodulation: Demodulation = Field("iq", description="how phases are read from waveforms")
+    taps: int = Field(64, ge=2, le=1024, description="sampling flip-flops of that demodulation")
+    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the built-in LC cell's tank")
+    pitch_um: float = Field(20.0, gt=0, description="distance of neighbouring cells, micrometres")
+    wire_ff_per_um: float = Field(
+        0.0, ge=0, description="capacitance of coupler wires, femtofarad per micrometre"
+    )
+    trust_includes: bool = Field(False, description="model files that a cell's TOML names are read")
+
+
 class RunSettings(BaseModel):
     """A run. Those of ``WHILE_RUNNING`` don't bear on the numbers; all others identify the run."""
 
@@ -37,7 +62,10 @@ class RunSettings(BaseModel):
     samples: int = Field(8, ge=1, description="number of samples")
     seed: int = Field(0, ge=0, description="seed of the initial states and the converter's noise")
     jobs: int = Field(default_factory=processors, ge=1, description="simulators side by side")
-    level: Literal["phase"] = Field("phase", description="level of fidelity")
+    level: str = Field(
+        "phase", description="level of fidelity: phase, lc, ring, or the path of a cell's TOML"
+    )
+    oscillator: OscillatorSettings = Field(default_factory=lambda: OscillatorSettings.model_validate({}))
     devices: DevicesAsked = Field("auto", description="form of the devices")
     jacobian: JacobianAsked = Field("auto", description="derivatives that compiled devices give the solver")
     scaling: Scaling = Field(default_factory=lambda: Scaling.model_validate({}))
@@ -50,6 +78,18 @@ class RunSettings(BaseModel):
         3600.0, gt=0, le=1e6, description="wall-clock limit of one simulation, in seconds"
     )
     keep_trajectories: int = Field(4, ge=0, description="samples whose whole run is kept")
+
+
+def default_acceptance(level: str) -> Acceptance:
+    """At the waveform levels the circuit is more than the ODE: what is accepted is what its readers can tell apart."""
+    if level == "phase":
+        return Acceptance.model_validate({})
+    return Acceptance(worst_window_rms=0.05, codes_within_1lsb=0.9)
+
+
+def default_bits(level: str) -> int:
+    """Of the converter."""
+    return 8 if level == "phase" else 4
 
 
 WHILE_RUNNING = frozenset({"samples", "jobs", "time_limit_s", "keep_trajectories"})

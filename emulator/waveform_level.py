@@ -9,25 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from emulator.demodulate import Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
+from emulator.demodulate import Demodulation, Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
 from emulator.devices import Choice
 from emulator.ngspice import Deck, Simulation
 from emulator.realisation import Observed
 from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
 from emulator.trajectory import Trajectory
+from netlists.array_design import array_design
 from netlists.characterization import Characterization
 from netlists.circuit import Circuit, Inventory
 from netlists.core import AnalogCore, Array
-from netlists.dialects.array_ngspice import write_array, write_array_body, write_array_deck
+from netlists.design import Design
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
+from netlists.dialects.write import write_design_deck, write_design_files
 from netlists.lc import LcArray
 from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
 
-Demodulation = Literal["iq", "crossings", "flipflops"]
 IQ_CYCLES, CROSSING_CYCLES = 1, 3
 EXCERPT_CYCLES = 5
 EXCERPT_NODES = 4
@@ -46,6 +46,7 @@ class Watch:
         duration_s: of the run.
         amplitude: of the free-running fundamental, volts.
         threshold: of the flip-flops, volts: the output's mean.
+        offset: rad that the demodulator reads for a cell of phase 0, as its waveform is no cosine.
     """
 
     kind: Demodulation
@@ -55,6 +56,7 @@ class Watch:
     duration_s: float
     amplitude: float
     threshold: float
+    offset: float = 0.0
 
     @property
     def cycles(self) -> int:
@@ -93,7 +95,8 @@ class Watch:
         """Phases from (N,) ``start`` on, over a run of ``duration`` model time units."""
         found = waveforms.demodulated[PHASES]
         turn = 2 * np.pi
-        phase = found.phase + turn * np.round((start - found.phase[0]) / turn)
+        phase = found.phase - self.offset
+        phase += turn * np.round((start - phase[0]) / turn)
         times = np.append(0.0, found.time * (duration / self.duration_s))
         times[-1] = duration
         return Trajectory(times, np.concatenate([start[None], phase]))
@@ -194,8 +197,6 @@ class CellLevel:
     array: OscillatorArray
     known: Characterization
     watch: Watch
-    solver: SolverOptions
-    body: str
     remarks: tuple[str, ...] = ()
     devices: str = "circuit"
     jacobian: str = "full"
@@ -223,25 +224,34 @@ class CellLevel:
     @property
     def options(self) -> SolverOptions:
         """Of the solver."""
-        return self.solver
+        return SolverOptions(step=self.array.step, rows=self.watch.rows)
+
+    def design(self, start: Array) -> Design:
+        """The netlist that starts at (N,) phases."""
+        return array_design(self.array, self.known, start)
 
     def _supplies(self) -> list[tuple[str, str, float]]:
-        """(group, branch of its source, volts) of every supply."""
+        """(group, node, volts) of every supply."""
         return [
-            (group, f"v{node}#branch", volts)
+            (group, node, volts)
             for group in (CELLS_SUPPLY, COUPLERS_SUPPLY)
             for node, volts in self.array.supplies[group].items()
         ]
 
     def deck(self, start: Array) -> Deck:
         """Starts every cell at its phase on the limit cycle."""
-        branches = tuple(branch for _, branch, _ in self._supplies())
+        branches = tuple(f"v{node}#branch" for _, node, _ in self._supplies())
         vectors = (*self.array.outputs, *branches)
+        # what is measured would want all waveforms in memory
+        design = replace(
+            self.design(start), measurements=(), currents=tuple(node for _, node, _ in self._supplies())
+        )
         return Deck(
-            text=write_array_deck(self.array, self.known, start, self.body, vectors),
+            text=write_design_deck(design, "ngspice"),
             vectors=vectors,
             stop=self.array.stop,
             devices=self.inventory.devices if self.array.counted else None,
+            behaviour=self.array.cell.behaviour,
             sink=self.watch.sink(self.array.outputs, [(branch,) for branch in branches]),
         )
 
@@ -261,16 +271,4 @@ class CellLevel:
 
     def files(self, start: Array) -> Mapping[str, str]:
         """The netlist in one file a level of the hierarchy."""
-        return write_array(self.array, self.known, start)
-
-
-def make_cell_level(
-    trained: AnalogCore,
-    array: OscillatorArray,
-    known: Characterization,
-    watch: Watch,
-    remarks: tuple[str, ...] = (),
-) -> CellLevel:
-    """A level of circuit cells; its long text is written once."""
-    options = SolverOptions(step=array.step, rows=watch.rows)
-    return CellLevel(trained, array, known, watch, options, write_array_body(array), remarks)
+        return write_design_files(self.design(start), "ngspice")

@@ -91,7 +91,8 @@ class OscillatorArray:
     def initial(self, known: Characterization, phases: Array) -> tuple[dict[str, float], dict[str, float]]:
         """Volts by node and ampere by bench parameter of cells that stand at (N,) phases of the limit cycle."""
         values = known.cycle.at(phases)
-        volts: dict[str, float] = {}
+        # supplies too: with `uic` what is not named starts at 0 V, and would have to jump
+        volts = {node: level for group in self.supplies.values() for node, level in group.items()}
         currents: dict[str, float] = {}
         ports = [port.lower() for port in self.cell.block.ports]
         columns = self.core.shape[1]
