@@ -16,11 +16,14 @@ from netlists.core import Array
 PHASES, HARMONICS = 32, 12
 _PILOTS = 8
 _KICK_AT = 2.0  # cycles
-_SHIFT = 0.02  # rad, the largest that the charge is to make
+_SHIFT = 0.03  # rad, the largest that the charge is to make
 _NONLINEAR = 0.05
 _CALM = 5e-3  # change of the shifts from one look to the next, relative to the largest
+# The steps fall on other phases in each cycle, which makes the shifts of a cell with kinks jitter a little. That is as
+# small after twice the time, where a slow relaxation would be smaller.
+_JITTER = 0.02
 _LONGEST = 800  # cycles
-_LOOK = 6  # windows of a cycle averaged
+_LOOK = 8  # windows of a cycle averaged
 _TRIALS = 8
 
 
@@ -32,13 +35,17 @@ def sensitivity(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port:
         BenchFailed: the simulator did not finish.
     """
     charge, cycles = _charge(simulator, cell, free, port)
+    before = np.inf
     while True:
-        phase, shift, calm = _kick(simulator, cell, free, port, PHASES, (charge, charge / 2), cycles)
+        phase, shift, change = _kick(simulator, cell, free, port, PHASES, (charge, charge / 2), cycles)
+        calm = change < _CALM or before / 2 < change < _JITTER
+        before = change
         whole, half = shift / np.array([charge, charge / 2])[:, None]
         value = 2 * half - whole  # the error is proportional to the charge
         nonlinearity = float(np.abs(whole - half).max() / np.abs(value).max())
         if calm and nonlinearity > _NONLINEAR and np.abs(shift).max() > _SHIFT / 8:
             charge /= 4  # a port where it takes much charge to move the phase
+            before = np.inf
             continue
         if calm or cycles > _LONGEST:
             break
@@ -65,10 +72,10 @@ def _charge(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port: str
     charge = free.power / (volts * free.steps.frequency) / 400 if free.power > 0 else 1e-15
     cycles = 8.0
     for _ in range(_TRIALS):
-        _, shift, calm = _kick(simulator, cell, free, port, _PILOTS, (charge,), cycles)
+        _, shift, change = _kick(simulator, cell, free, port, _PILOTS, (charge,), cycles)
         largest = float(np.abs(shift).max())
         if _SHIFT / 2 < largest < _SHIFT * 2:
-            return charge, cycles if calm else 2 * cycles
+            return charge, cycles if change < _JITTER else 2 * cycles
         charge *= min(max(_SHIFT / max(largest, 1e-12), 1e-3), 1e3)
     raise CellFault(
         f"{cell.name}: no charge into {port} shifts the phase (the last try was {charge:.2g} C). Name an injection "
@@ -79,11 +86,12 @@ def _charge(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port: str
 def _kick(
     simulator: Simulator, cell: OscillatorCell, free: FreeRun, port: str, count: int,
     charges: tuple[float, ...], cycles: float,
-) -> tuple[Array, Array, bool]:  # fmt: skip
+) -> tuple[Array, Array, float]:  # fmt: skip
     """Copies at ``count`` phases without and with each charge.
 
     Returns:
-        (count,) phase at which it came, rad; (charges, count) shift in rad; whether the shift has come to rest.
+        (count,) phase at which it came, rad; (charges, count) shift in rad; how much it still changes, relative to
+        the largest.
     """
     bench = Bench(cell, f"{cell.name}: PPV at {port}")
     supply = bench.supply("supply")
@@ -108,8 +116,8 @@ def _kick(
     found = phases(waves, outputs, free.steps.frequency, centers).reshape(len(centers), len(amounts), count)
     moved = np.angle(np.exp(1j * (found[:, 1:] - found[:, :1])))
     early, late = moved[:_LOOK].mean(axis=0), moved[_LOOK:].mean(axis=0)
-    calm = bool(np.abs(late - early).max() < _CALM * np.abs(late).max())
-    return np.mod(before + 2 * np.pi * _KICK_AT, 2 * np.pi), late, calm
+    change = float(np.abs(late - early).max() / max(np.abs(late).max(), 1e-300))
+    return np.mod(before + 2 * np.pi * _KICK_AT, 2 * np.pi), late, change
 
 
 def _pulse(charge: float, steps: Steps) -> PiecewiseLinear:

@@ -55,7 +55,7 @@ def finished(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 # --- help
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["compile"], ["inspect"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["compile"], ["inspect"], ["doctor"], ["characterize"]])
 def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
     result = ais(*command, "--help")
     assert result.exit_code == 0
@@ -72,6 +72,7 @@ def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
         "compile": ["Example: ais compile", "ngspice -b -r testbench.raw testbench.cir", "test bench"],
         "inspect": ["Example: ais inspect", "output folder"],
         "doctor": ["Exit code 2", "OSDI"],
+        "characterize": ["Examples: ais characterize ring", "injection locking"],
     }[command[0] if command else ""]
     for text in expected:
         assert text in words
