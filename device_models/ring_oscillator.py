@@ -35,6 +35,7 @@ WIDTH_N = 0.2e-6  # metres
 LOAD = 38e-15  # farad a node, wires and what hangs on them; the gates add about 2 fF
 BALANCED = 2.5  # Wp/Wn at which both edges are equally fast: the ratio of the cards' KP
 ASYMMETRIC = 1.0  # has a second harmonic to lock on
+DIFFUSION = 1e-17  # farad, of a node between stacked transistors of such small widths
 SWITCH_TIME = 100e-12  # seconds a bit takes to change
 
 NMOS = MosModel("ais_nmos", "nmos", {
@@ -142,6 +143,9 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
             Mosfet("p", ("p", "off", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
             Mosfet("n", ("n", "on", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
             *data,
+            # without them a node between transistors that are off would float, and the solver lose it
+            Capacitor("p", ("p", "vdd"), DIFFUSION),
+            Capacitor("n", ("n", GROUND), DIFFUSION),
         ),
         title="Tri-state inverter with three inputs that push the same output",
         parameters={"strength": 1.0},

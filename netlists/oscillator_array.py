@@ -36,6 +36,7 @@ from device_models.elements import (
     scheduled,
 )
 from device_models.oscillator_cell import CouplerType, OscillatorCell
+from netlists.cell_bench import fixed_step
 from netlists.characterization import Characterization
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array, Index
@@ -211,7 +212,7 @@ def build_array(
         cell=cell, models=cell.models, blocks=blocks,
         bench=(*_sources(supplies, known, sizing), Call(CORE_CALL, core_ports, core_block.name)),
         outputs=outputs, supplies=supplies, core=core, sizing=sizing,
-        step=1 / (known.f0_hz * known.points_per_cycle), stop=stop,
+        step=fixed_step(known.f0_hz, known.points_per_cycle), stop=stop,
     )  # fmt: skip
 
 
