@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
+from device_models.oscillator_cell import CouplerType
 from emulator.reference import Rate, chunked
-from netlists.characterization import Complex
+from netlists.characterization import Characterization, Complex
 from netlists.core import AnalogCore, Array, Index
-from netlists.sizing import Sizing
+from netlists.sizing import Sizing, coupling_functions
 
 LARGEST_HARMONIC = 12
 
@@ -41,6 +42,22 @@ class Action:
     other: Index
     strength: Array
     harmonics: Complex
+
+
+def actions(known: Characterization, coupler: CouplerType, sizing: Sizing) -> tuple[Action, ...]:
+    """What an array's couplers do, by the measured Γ of each wiring; a mutual coupler acts on its sender too."""
+    links, found = sizing.links, []
+    wired = links.crossed.astype(bool)
+    for function, mine in zip(coupling_functions(known, coupler), (~wired, wired), strict=False):
+        # a signed strength stands for the sign of the weight, a magnitude for that of the wiring
+        strength = links.strength[:, mine]
+        receiver, sender = links.receiver[mine], links.sender[mine]
+        found.append(Action(receiver, sender, strength, function.harmonics))
+        if coupler.mutual or np.abs(function.sender_rate).max(initial=0.0) > 0:
+            spectrum = np.fft.rfft(function.sender_rate) / len(function.sender_rate)
+            spectrum[1:] *= 2
+            found.append(Action(sender, receiver, strength, np.conj(spectrum)))
+    return tuple(found)
 
 
 def gamma_rate(core: AnalogCore, sizing: Sizing, actions: Sequence[Action], chunk: int) -> Rate:
