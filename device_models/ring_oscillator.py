@@ -35,7 +35,7 @@ WIDTH_N = 0.2e-6  # metres
 LOAD = 38e-15  # farad a node, wires and what hangs on them; the gates add about 2 fF
 BALANCED = 2.5  # Wp/Wn at which both edges are equally fast: the ratio of the cards' KP
 ASYMMETRIC = 1.0  # has a second harmonic to lock on
-DIFFUSION = 1e-17  # farad, of a node between stacked transistors of such small widths
+DIFFUSION = 2e-15  # farad, of a node between stacked transistors, per W/L
 SWITCH_TIME = 100e-12  # seconds a bit takes to change
 
 NMOS = MosModel("ais_nmos", "nmos", {
@@ -131,21 +131,26 @@ def inverter_coupler(stages: int, bits: int = 3, switches: Sequence[float] = ())
         for k, share in enumerate(shares, start=1)
         for transistor in (
             Mosfet(
-                f"p{k}", ("y", f"a{k}", "p", "vdd"), PMOS.name, BALANCED * LENGTH * share * _STRENGTH, LENGTH
+                f"p{k}",
+                ("p", f"a{k}", "vdd", "vdd"),
+                PMOS.name,
+                BALANCED * LENGTH * share * _STRENGTH,
+                LENGTH,
             ),
-            Mosfet(f"n{k}", ("y", f"a{k}", "n", GROUND), NMOS.name, LENGTH * share * _STRENGTH, LENGTH),
+            Mosfet(f"n{k}", ("n", f"a{k}", GROUND, GROUND), NMOS.name, LENGTH * share * _STRENGTH, LENGTH),
         )
     ]
     leg = Block(
         name="tristate_inverter",
         ports=("a1", "a2", "a3", "y", "on", "off", "vdd"),
         elements=(
-            Mosfet("p", ("p", "off", "vdd", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
-            Mosfet("n", ("n", "on", GROUND, GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
+            # at the output, so that a leg that is off does not load it
+            Mosfet("p", ("y", "off", "p", "vdd"), PMOS.name, BALANCED * LENGTH * _STRENGTH, LENGTH),
+            Mosfet("n", ("y", "on", "n", GROUND), NMOS.name, LENGTH * _STRENGTH, LENGTH),
             *data,
             # without them a node between transistors that are off would float, and the solver lose it
-            Capacitor("p", ("p", "vdd"), DIFFUSION),
-            Capacitor("n", ("n", GROUND), DIFFUSION),
+            Capacitor("p", ("p", "vdd"), DIFFUSION * _STRENGTH),
+            Capacitor("n", ("n", GROUND), DIFFUSION * _STRENGTH),
         ),
         title="Tri-state inverter with three inputs that push the same output",
         parameters={"strength": 1.0},
