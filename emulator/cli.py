@@ -33,6 +33,8 @@ from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
 from emulator.devices import DevicesError
+from emulator.explanation import explain as explained
+from emulator.explanation import first_to_break
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.ngspice import Capabilities, NgspiceUnavailable
@@ -229,6 +231,9 @@ def run(
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
     trust_includes: TrustIncludes = False,
+    explain: Annotated[bool, typer.Option(
+        "--explain", help="Show what each step from the trained ODE to the circuit costs, expected and measured."
+    )] = False,
     adc_bits: Annotated[int | None, typer.Option(
         min=1, max=16, help="Resolution of the converter, bits; default: 8 at phase level, else 4.", show_default=False
     )] = None,
@@ -286,6 +291,8 @@ def run(
         except (OSError, RuntimeError) as error:
             _stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
+    if explain:
+        _explain(results)
     for warning in saturation(results, checked.core.readout):
         _warn(warning)
     _conclude(results, out)
@@ -399,6 +406,29 @@ def _table(results: Results) -> Table:
     return table
 
 
+def _explain(results: Results) -> None:
+    """What each step from the ODE to the circuit costs, expected and measured."""
+    steps = explained(results)
+    if not steps:
+        errors.print(
+            "nothing to explain: at the phase level the circuit is the ODE, or no sample was completed"
+        )
+        return
+    table = Table(
+        title="What each step costs (medians)", box=box.SIMPLE_HEAD, show_edge=False,
+        caption="expected: shift of an equilibrium, from the sizing alone; rad: what the end of a run moves by",
+    )  # fmt: skip
+    for heading in ("step", "gives up that", "expected", "rad", "pixel", "codes > 1 LSB", "most in"):
+        table.add_column(heading, justify="left" if heading in ("step", "gives up that") else "right")
+    for step in steps:
+        table.add_row(
+            step.name, step.assumption, _figure(step.predicted), _figure(step.end_rms), _figure(step.pixel_rms),
+            f"{100 * step.codes:.3g}%", str(step.samples),
+        )  # fmt: skip
+    console.print(table)
+    console.print(Text(first_to_break(steps)))
+
+
 def _figure(value: float) -> str:
     return f"{value:.1e}" if np.isfinite(value) else "-"
 
@@ -414,9 +444,12 @@ def _conclude(results: Results, out: Path) -> None:
         sample, verdict = results.rows["samples/index"][k], results.verdicts[k]
         reason = str(results.rows["samples/reason"][k])
         if verdict == Verdict.COMPLETED and np.isfinite(results.rows["crosscheck/global_rms"][k]):
-            reason = (
-                "the simulation completed, but the circuit departs from the reference; try a smaller --reltol"
+            knob = (
+                "a smaller --reltol"
+                if results.attributes.get("level") == "phase"
+                else "more --cycles, or --explain"
             )
+            reason = f"the simulation completed, but the circuit departs from the reference; try {knob}"
         errors.print(Text(_plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
     more = f" ({len(failed) - MOST_REASONS} more are in the report)" if len(failed) > MOST_REASONS else ""
     _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")

@@ -155,8 +155,7 @@ def _causes(results: Results, settings: RunSettings, worst: Array, unit: str) ->
             f"The worst is sample {numbers[row]}: in window {window + 1} of {settings.windows} the circuit "
             f"ends {figure(worst[row])}{unit} rms away from where the ODE takes its own state; accepted is "
             f"{limit.worst_window_rms:g}.",
-            f"Run again with --reltol {settings.reltol / 10:g}. If the defect shrinks, it was the "
-            "simulator’s tolerance; if it stays, it is in the netlist. Sensitivity is no cause of a defect.",
+            _of_defect(settings),
         ))  # fmt: skip
 
     other = left & completed & ~departs
@@ -169,8 +168,8 @@ def _causes(results: Results, settings: RunSettings, worst: Array, unit: str) ->
             f"As few as {percent(float(share))} of a sample’s codes are within 1 LSB of the reference’s "
             f"(accepted: {percent(limit.codes_within_1lsb)}); a small perturbation of the start grows up to "
             f"{about(growth)}-fold until the readout.",
-            "The model amplifies small differences, and a chip has larger ones than a simulator. A smaller "
-            "--reltol makes the figure better, not the model: train with noise on the states, shorten the "
+            "The model amplifies small differences, and a chip has larger ones than a simulator. "
+            f"{_knob(settings)} makes the figure better, not the model: train with noise on the states, shorten the "
             "run, or read out fewer bits.",
         ))  # fmt: skip
     earlier = other & ~unlike
@@ -181,6 +180,22 @@ def _causes(results: Results, settings: RunSettings, worst: Array, unit: str) ->
             "Run again with --overwrite for one verdict on all.",
         ))  # fmt: skip
     return found
+
+
+def _knob(settings: RunSettings) -> str:
+    return "A smaller --reltol" if settings.level == "phase" else "A larger --cycles"
+
+
+def _of_defect(settings: RunSettings) -> str:
+    if settings.level != "phase":
+        return (
+            f"Run again with --cycles {3 * settings.oscillator.cycles:g}: couplings weaker against the carrier "
+            "disturb it less. The table of steps says what the defect is made of. Sensitivity is no cause of a defect."
+        )
+    return (
+        f"Run again with --reltol {settings.reltol / 10:g}. If the defect shrinks, it was the "
+        "simulator’s tolerance; if it stays, it is in the netlist. Sensitivity is no cause of a defect."
+    )
 
 
 def _numbers(values: Sequence[int] | Array) -> tuple[int, ...]:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from device_models.oscillator_cell import CouplerType, OscillatorCell
 from emulator.cells import LC_POINTS, find_cell, level_lc
 from emulator.characterize import cached
 from emulator.devices import choose
+from emulator.ladder import ladder_of_array, ladder_of_lc
 from emulator.ngspice import Capabilities
 from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
@@ -53,7 +55,8 @@ def realise(
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
-    return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks)
+    rungs = ladder_of_array(core, array.sizing, known, _coupler(array.cell, settings))
+    return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
 
 
 def oscillator_array(
@@ -65,7 +68,7 @@ def oscillator_array(
     if settings.level == LC:
         cell = level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
-    coupler = cell.coupler(asked.coupler) if asked.coupler else cell.couplers[0]
+    coupler = _coupler(cell, settings)
     sizing = size(
         core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
     )
@@ -80,6 +83,11 @@ def oscillator_array(
     if sizing.clipped:
         remarks.append(f"{sizing.clipped} weights were beyond the couplers' full scale and are clipped")
     return array, known, tuple(remarks)
+
+
+def _coupler(cell: OscillatorCell, settings: RunSettings) -> CouplerType:
+    name = settings.oscillator.coupler
+    return cell.coupler(name) if name else cell.couplers[0]
 
 
 def _wires(core: AnalogCore, settings: RunSettings) -> Array | None:
@@ -108,7 +116,7 @@ def _lc(
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
     options = SolverOptions(reltol=1e-4, step=array.step, rows=settings.rows, klu=klu)
-    return LcLevel(core, array, choice, options, watch)
+    return LcLevel(core, array, choice, options, watch, ladder_of_lc(core, asked.cycles, asked.quality))
 
 
 def lc_corrections(known: Characterization, nominal_hz: float, capacitance: float) -> Corrections:

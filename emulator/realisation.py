@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emulator.devices import Choice, make_deck
+from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
 from emulator.sinks import Waveform
 from emulator.trajectory import Trajectory, from_simulation
@@ -50,6 +51,7 @@ class Realisation(Protocol):
         stop: seconds of a run.
         inventory: the counts a simulator has to confirm.
         options: of the solver.
+        rungs: models between the trained ODE and the circuit; empty where the circuit is the ODE.
     """
 
     @property
@@ -68,6 +70,8 @@ class Realisation(Protocol):
     def inventory(self) -> Inventory: ...
     @property
     def options(self) -> SolverOptions: ...
+    @property
+    def rungs(self) -> tuple[Rung, ...]: ...
 
     def deck(self, start: Array) -> Deck:
         """The deck that runs from (N,) states."""
@@ -86,6 +90,7 @@ class PhaseLevel:
     core: AnalogCore
     choice: Choice
     options: SolverOptions
+    rungs: tuple[Rung, ...] = ()
 
     @property
     def title(self) -> str:

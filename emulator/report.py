@@ -22,6 +22,7 @@ from emulator import figures, images, particulars
 from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, percent, saturation
 from emulator.crosscheck import difference
 from emulator.doctor import warnings as shortcomings
+from emulator.explanation import explain, first_to_break
 from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
 from emulator.realisation import Realisation
@@ -85,6 +86,8 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         **_images(results, weights.core, settings, shown, span),
         **_figures(results, weights.core, circuit, settings),
         table=_table(results, conclusion, settings),
+        steps=explain(results),
+        breaks=first_to_break(explain(results)),
         effort=_effort(results),
         pace=_pace(results, circuit),
         **particulars.of_circuit(weights, circuit),

@@ -29,7 +29,7 @@ LARGEST_DATASET = 300_000_000
 class Column:
     """What a dataset holds: a row a sample (or a kept run), each of ``shape``.
 
-    ``shape`` is in letters: N nodes, V visible nodes, R + 1 rows, W windows. ``kinds`` are numpy's.
+    ``shape`` is in letters: N nodes, V visible nodes, R + 1 rows, W windows, L rungs. ``kinds`` are numpy's.
     """
 
     meaning: str
@@ -64,6 +64,9 @@ ROWS: Mapping[str, Column] = {
     "crosscheck/sensitivity": Column("growth of a small perturbation of the start until the end"),
     "crosscheck/row_time": Column("model time of each row", "R"),
     "crosscheck/row_rms": Column("rms error over nodes at each row", "R"),
+    "ladder/end_rms": Column("rad rms at the end, of each model against the one above it", "L"),
+    "ladder/pixel_rms": Column("rms difference of the analog pixels, the same", "L"),
+    "ladder/codes": Column("share of the codes that move by more than 1 LSB, the same", "L"),
     "energy/oscillators": Column("joules from the oscillators' supplies over the run, NaN if not modelled"),
     "energy/couplers": Column("the same for the couplers"),
     "timing/simulator_cpu": Column("processor seconds of the simulator"),

@@ -56,7 +56,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             todo = [sample for sample in range(settings.samples) if sample not in done]
             observer.planned(settings.samples, len(todo), ability, plan.realisation)
             _simulate_all(plan, folder, todo, observer, first)
-            results = gather(folder.parts(), identity | {"weights": printable(weights.path.name)})
+            results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
             write_report(folder, results, weights, plan.realisation)
@@ -135,6 +135,18 @@ def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
     ideal = type(settings.adc)(bits=settings.adc.bits, low=settings.adc.low, high=settings.adc.high)
     given, default = settings.adc.model_dump(), ideal.model_dump()
     return {f"adc_{name}": value for name, value in given.items() if value != default[name]}
+
+
+def _told(plan: Plan) -> dict[str, str]:
+    """What results say beyond their identity."""
+    told = {"weights": printable(plan.weights.path.name)}
+    if plan.realisation.rungs:
+        rungs = [
+            {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}
+            for rung in plan.realisation.rungs
+        ]
+        told["ladder"] = json.dumps(rungs)
+    return told
 
 
 def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any]) -> dict[str, Any]:

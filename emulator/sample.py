@@ -8,9 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from device_models.adc import digitise
+from device_models.readout import read_out
 from emulator.acquire import acquire, on_rails
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.folder import DECK
+from emulator.ladder import costs, ends
 from emulator.ngspice import Capabilities, Statistics
 from emulator.realisation import Observed, Realisation
 from emulator.reference import ReferenceFailed
@@ -19,7 +22,7 @@ from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory
 from emulator.verdict import Judgement, Verdict
-from netlists.core import Array, Index
+from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
 from netlists.scaling import Scaling
 from netlists.weights import Weights
@@ -73,7 +76,9 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
             settings.windows,
             limit_s=settings.time_limit_s,
         )
-        return _row(plan, sample, start, judgement, statistics, (observed, comparison))
+        rungs = plan.realisation.rungs
+        models = simulator.call(ends, rungs, core, start, limit_s=settings.time_limit_s) if rungs else None
+        return _row(plan, sample, start, judgement, statistics, (observed, comparison), models)
     except ReferenceFailed as failure:
         return _row(plan, sample, start, judgement, statistics, (observed, failure))
     except WorkerTimeout:
@@ -87,11 +92,17 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
 
 def _row(
     plan: Plan, sample: int, start: Array, judgement: Judgement, statistics: Statistics,
-    outcome: tuple[Observed, Comparison | ReferenceFailed] | None,
+    outcome: tuple[Observed, Comparison | ReferenceFailed] | None, models: Array | None = None,
 ) -> Results:  # fmt: skip
     """The sample's row. Figures without an outcome are NaN, codes −1."""
     core, settings = plan.weights.core, plan.settings
-    sizes = {"N": core.nodes, "V": len(core.visible), "R": settings.rows + 1, "W": settings.windows}
+    sizes = {
+        "N": core.nodes,
+        "V": len(core.visible),
+        "R": settings.rows + 1,
+        "W": settings.windows,
+        "L": len(plan.realisation.rungs),
+    }
     row: dict[str, Any] = {
         name: np.full([sizes[letter] for letter in column.shape], -1 if column.kinds == "iu" else np.nan)
         for name, column in ROWS.items()
@@ -125,6 +136,8 @@ def _row(
             # the reference goes through the very same converter, noise included: only the circuit differs
             seen = acquire(core, Trajectory(check.row_time, states), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
+            if models is not None:
+                row |= _ladder_columns(core, np.concatenate([models, circuit.state[-1:]]), settings)
             if sample < settings.keep_trajectories:
                 runs = {
                     "trajectory/sample": sample,
@@ -165,6 +178,20 @@ def _crosscheck_columns(
         "crosscheck/row_rms": check.row_rms,
         "timing/reference_wall": check.wall_s,
     }
+
+
+def _ladder_columns(core: AnalogCore, found: Array, settings: RunSettings) -> dict[str, Any]:
+    """The columns of the ladder; an ideal converter of the same resolution reads all models."""
+    ideal = type(settings.adc)(bits=settings.adc.bits, low=settings.adc.low, high=settings.adc.high)
+
+    def read(phases: Array) -> tuple[Array, Index]:
+        pixels = read_out(core.readout, phases[core.visible])
+        return pixels, digitise(pixels, ideal)
+
+    cost = costs(core, found, read)
+    return {
+        "ladder/end_rms": cost.end_rms, "ladder/pixel_rms": cost.pixel_rms, "ladder/codes": cost.codes
+    }  # fmt: skip
 
 
 def _padded(values: Array, length: int) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from emulator.demodulate import Demodulation, Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
 from emulator.devices import Choice
+from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
 from emulator.realisation import Observed
 from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
@@ -115,6 +116,7 @@ class LcLevel:
     choice: Choice
     solver: SolverOptions
     watch: Watch
+    rungs: tuple[Rung, ...] = ()
 
     @property
     def title(self) -> str:
@@ -198,6 +200,7 @@ class CellLevel:
     known: Characterization
     watch: Watch
     remarks: tuple[str, ...] = ()
+    rungs: tuple[Rung, ...] = ()
     devices: str = "circuit"
     jacobian: str = "full"
 

@@ -222,7 +222,7 @@ def test_a_lock_that_was_taken_away_meanwhile_is_not_enough(
 
 def a_result(sample: int, *, kept: bool = True, nodes: int = 4, visible: int = 2) -> Results:
     generator = np.random.default_rng(sample)
-    sizes = {"N": nodes, "V": visible, "R": 6, "W": 5}
+    sizes = {"N": nodes, "V": visible, "R": 6, "W": 5, "L": 0}
     rows: dict[str, Any] = {}
     for name, column in ROWS.items():
         shape = [1, *(sizes[letter] for letter in column.shape)]
