@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from device_models.families import FAMILIES
-from emulator.devices import Choice
 from emulator.folder import Mode
 from emulator.ngspice import Capabilities
 from emulator.reference import ReferenceFailed
+from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run
 from emulator.settings import RunSettings
@@ -99,7 +99,10 @@ class Quiet:
         self.done: dict[int, str] = {}
         self.reached: dict[int, float] = {}
 
-    def planned(self, samples: int, todo: int, ability: Capabilities, choice: Choice) -> None:
+    def status(self, text: str) -> None:
+        """Nobody listens."""
+
+    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
         self.asked, self.todo, self.ngspice, self.devices = samples, todo, ability.version, choice.devices
 
     def progress(self, sample: int, fraction: float) -> None:
