@@ -15,8 +15,8 @@ import numpy as np
 from device_models.families import FAMILIES
 from emulator.folder import Mode
 from emulator.ngspice import Capabilities
-from emulator.reference import ReferenceFailed
 from emulator.realisation import Realisation
+from emulator.reference import ReferenceFailed
 from emulator.results import Columns, Results
 from emulator.run import run
 from emulator.settings import RunSettings
@@ -103,7 +103,7 @@ class Quiet:
         """Nobody listens."""
 
     def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
-        self.asked, self.todo, self.ngspice, self.devices = samples, todo, ability.version, choice.devices
+        self.asked, self.todo, self.ngspice, self.devices = samples, todo, ability.version, realisation.devices
 
     def progress(self, sample: int, fraction: float) -> None:
         self.reached[sample] = fraction
