@@ -130,7 +130,7 @@ def test_a_simulation_that_fails_is_exit_code_1(weights: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--level", "lc"], "--level: Input should be 'phase', received 'lc'"),
+        (["--level", "none"], "neither a built-in cell"),
         (
             ["--devices", "silicon"],
             "--devices: Input should be 'auto', 'behavioural' or 'compiled', received 'silicon'",
