@@ -115,7 +115,7 @@ class Design:
         core: names of the blocks that make up the core; they get a file of their own beside the cell library.
         models: transistor model cards of our own.
         includes: model files of a user's, read by the simulator.
-        options: ``.option`` lines in SPICE that those files need.
+        options: ``.option`` lines in SPICE that those files need, and a user's own ``.model`` and ``.param`` cards.
         behaviour: ngspice's ``ngbehavior`` that those files need, or empty.
         initial: volts at the start, by node.
         saved: nodes whose voltage is kept.
@@ -388,8 +388,10 @@ def _check_run(design: Design) -> None:
                 f"model file {str(path)!r}: a netlist can't name it: no quotes, blanks, backslashes"
             )
     for line in design.options:
-        if not re.fullmatch(r"\.options?(\s+\w+(=[\w.+-]+)?)+", line):
-            raise ValueError(f"not an option line: {line!r} (such as .option scale=1e-6)")
+        if not re.fullmatch(
+            r"\.options?(\s+\w+(=[\w.+-]+)?)+|\.(model|param)\s[\w\s.=+*/(){}-]+", line, re.IGNORECASE
+        ):
+            raise ValueError(f"not an option or model card: {line!r} (such as .option scale=1e-6)")
     if not re.fullmatch(r"[a-z]*", design.behaviour):
         raise ValueError(f"not a name of ngspice's behaviour: {design.behaviour!r} (such as hsa)")
 

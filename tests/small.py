@@ -103,7 +103,12 @@ class Quiet:
         """Nobody listens."""
 
     def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
-        self.asked, self.todo, self.ngspice, self.devices = samples, todo, ability.version, realisation.devices
+        self.asked, self.todo, self.ngspice, self.devices = (
+            samples,
+            todo,
+            ability.version,
+            realisation.devices,
+        )
 
     def progress(self, sample: int, fraction: float) -> None:
         self.reached[sample] = fraction
