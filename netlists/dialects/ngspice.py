@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from device_models.elements import checked_name
 from device_models.printers.ngspice import number
-from netlists.circuit import Circuit, Instance, VoltageSteps, checked_name
+from netlists.circuit import Circuit, Instance, VoltageSteps
 from netlists.core import Array
 
 LIBRARY_FILE, CORE_FILE, BENCH_FILE = "cells.lib", "core.sub", "testbench.cir"
