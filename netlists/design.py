@@ -72,6 +72,15 @@ class AverageCurrent:
 
 
 Measurement: TypeAlias = Frequency | AverageCurrent
+# between which rising crossings a frequency is measured: the first ones belong to the start
+_SETTLED = 3
+
+
+def settled_frequency(name: str, node: str, level: float, cycles: float) -> tuple[Frequency, ...]:
+    """The frequency of a node over the later half of about so many cycles; nothing where these are too few."""
+    # fewer cells' cycles than the reference's fit in, at worst; a few less are certain to come
+    last = int(0.9 * int(cycles)) - 1
+    return (Frequency(name, node, level, max(_SETTLED, last // 2), last),) if last > _SETTLED else ()
 
 
 @dataclass(frozen=True)
