@@ -21,7 +21,6 @@ from rich.text import Text
 
 from device_models.adc import AdcSettings
 from device_models.families import family
-from device_models.model import coupling_form
 from device_models.oscillator_cell import OscillatorCell
 from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
@@ -513,10 +512,7 @@ def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
     for name, value in [
         *([] if output.inventory is None else [("elements", f"{summary.elements}")]),
         ("nodes", f"{summary.nodes} ({summary.visible} visible, {summary.nodes - summary.visible} hidden)"),
-        (
-            "couplers",
-            f"{output.couplers or summary.couplers} ({coupling_form(core.family, symmetric=core.symmetric)})",
-        ),
+        ("couplers", output.couplers),
         (
             "couplers per node",
             f"{summary.degree_min} to {summary.degree_max}, mean {summary.degree_mean:.2f}",

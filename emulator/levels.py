@@ -27,7 +27,7 @@ from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, Corrections, LcArray, lc_core
 from netlists.oscillator_array import OscillatorArray, build_array
-from netlists.sizing import SizingError, limited, size
+from netlists.sizing import Sizing, SizingError, limited, size
 from netlists.weights import Weights
 
 PHASE, LC = "phase", "lc"
@@ -78,7 +78,7 @@ def oscillator_array(
         coupler = coupler.in_chunks(switches)
     watch = _watch(settings, known, sizing.carrier_hz)
     array = build_array(
-        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing.as_built, settings)
+        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
     )
     return array, known, _clipped(sizing.clipped)
 
@@ -113,12 +113,14 @@ def _coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
         ) from None
 
 
-def _wires(core: AnalogCore, settings: RunSettings) -> Array | None:
+def _wires(sizing: Sizing, coupler: CouplerType, settings: RunSettings) -> Array | None:
+    """What the couplers' wires add to each output; one to each receiver, or to both cells of a mutual coupler."""
     asked = settings.oscillator
     if not asked.wire_ff_per_um:
         return None
-    _, edge_of = core.couplers
-    return wire_farads(core, edge_of, asked.pitch_um, asked.wire_ff_per_um * 1e-15)
+    edges = np.unique(sizing.links.edge)
+    farads = asked.wire_ff_per_um * 1e-15
+    return wire_farads(sizing.as_built, edges, asked.pitch_um, farads, mutual=coupler.mutual)
 
 
 def _lc(

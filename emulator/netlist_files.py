@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from emulator.figures import floorplan
 from emulator.levels import LC, PHASE, Status, lc_array, lc_options, oscillator_array
@@ -61,15 +62,15 @@ class NetlistOutput:
         inventory: elements by kind; None where there is no netlist but modules alone.
         facts: what else a user should know: name and value.
         remarks: what a user should be warned of.
-        couplers: how many of them; None for as many as the core has.
+        couplers: how many, and of what kind.
     """
 
     title: str
     files: Mapping[str, str | bytes]
     inventory: Inventory | None
+    couplers: str
     facts: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
-    couplers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,17 @@ def _write_bytes(content: bytes, path: Path) -> None:
 def _phase(request: Request) -> NetlistOutput:
     core, settings = request.core, request.settings
     circuit = compile_core(core, settings.scaling, request.devices)
-    facts = (("time unit", f"{settings.scaling.tau:.6g} s"),)
+    couplers, facts = _couplers_said(core), (("time unit", f"tau = {settings.scaling.tau:.6g} s"),)
     if request.dialect == "verilog-a":
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
-        return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None)
+        return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
     options = SolverOptions(reltol=settings.reltol, rows=settings.rows)
     files = _circuit_files(request, core, circuit, options, request.start)
-    return NetlistOutput(circuit.title, files, circuit.inventory, facts)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts)
+
+
+def _couplers_said(core: AnalogCore) -> str:
+    return f"{len(core.couplers[0])} ({coupling_form(core.family, symmetric=core.symmetric)})"
 
 
 def _circuit_files(
@@ -198,7 +203,7 @@ def _lc(request: Request, simulator: Simulator, status: Status) -> NetlistOutput
     array, watch, remarks = lc_array(request.core, settings, simulator, status)
     circuit = replace(compile_core(array.core, array.scaling, request.devices), stop=watch.stop)
     volts, amperes = array.start(request.start)
-    files = _circuit_files(
+    files: Mapping[str, str | bytes] = _circuit_files(
         request, array.core, circuit, lc_options(array, settings), volts, amperes,
         array.notes, array.measurements(circuit.state_nodes, request.core.visible, circuit.stop),
     )  # fmt: skip
@@ -209,8 +214,9 @@ def _lc(request: Request, simulator: Simulator, status: Status) -> NetlistOutput
         ("strengths", f"up to {np.abs(siemens).max(initial=0.0):.4g} S a coupler"),
         *_time_facts(array.cycles, array.tau, array.f0_hz, array.step),
     )
-    beside = _lc_beside(request, array, siemens)
-    return NetlistOutput(circuit.title, {**files, **beside}, circuit.inventory, facts, remarks)
+    files = {**files, **_lc_beside(request, array, siemens)}
+    couplers = _couplers_said(array.core)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts, remarks)
 
 
 def _lc_beside(request: Request, array: LcArray, siemens: Array) -> dict[str, str | bytes]:
@@ -237,9 +243,9 @@ def _cells(request: Request, simulator: Simulator, status: Status) -> NetlistOut
         *_time_facts(array.sizing.cycles, array.sizing.tau, array.sizing.carrier_hz, array.step),
     )
     beside = _array_beside(request, array)
-    return NetlistOutput(
-        array.title, {**files, **beside}, array.inventory, facts, remarks, len(array.sizing.links.edge)
-    )
+    form = "mutual" if array.coupler.mutual else "directed"
+    couplers = f"{len(array.sizing.links.edge)} ({array.coupler.name}, {form})"
+    return NetlistOutput(array.title, {**files, **beside}, array.inventory, couplers, facts, remarks)
 
 
 def _codes_said(array: OscillatorArray) -> str:
