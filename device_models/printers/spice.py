@@ -86,7 +86,7 @@ def letter(element: Element) -> str:
 
 def full_name(element: Element) -> str:
     """The element's name as it stands in a netlist."""
-    return checked_name(letter(element) + element.name)
+    return letter(element) + element.name
 
 
 def block_text(block: Block | RawBlock, spice: Spice) -> str:
@@ -106,7 +106,7 @@ def block_text(block: Block | RawBlock, spice: Spice) -> str:
 
 def element_lines(element: Element, spice: Spice) -> list[str]:
     """An element as one logical line."""
-    head = " ".join([full_name(element), *map(checked_name, element.nodes)])
+    head = " ".join(map(checked_name, [full_name(element), *element.nodes]))
     match element:
         case Resistor(value=value):
             return [f"{head} {value_text(value, spice)}"]
