@@ -6,8 +6,10 @@ dialect's prefix letter; writers add it (``R``, ``M``, ``X``, …) where their l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import sympy as sp
@@ -15,6 +17,17 @@ import sympy as sp
 Value: TypeAlias = float | sp.Expr
 TIME = sp.Symbol("time", real=True)  # seconds, in expressions of behavioural elements
 GROUND = "0"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
+
+
+@lru_cache(maxsize=1 << 18)
+def checked_name(name: str) -> str:
+    """``name``, if it can stand in a netlist as it is; ValueError otherwise."""
+    if not _NAME.match(name):
+        raise ValueError(
+            f"not a netlist name: {name!r} (letters, digits, '_' and '.', starting with a letter)"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)

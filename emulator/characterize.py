@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
+from device_models.printers.spice import NGSPICE, block_text
 from emulator.compiled import cache_folder
 from emulator.coupling_function import PAIRS, coupling_function
 from emulator.limit_cycle import free_run
@@ -25,7 +26,6 @@ from netlists.characterization_file import (
     read_characterization,
     write_characterization,
 )
-from netlists.dialects.ngspice_blocks import write_block
 
 # Raise it when a measurement changes what it means: what was cached before is then measured again.
 METHOD = 1
@@ -114,7 +114,7 @@ def identity(cell: OscillatorCell) -> str:
     """SHA-256 of all that makes a cell what it is: netlist, models and included files, couplers, ports, start."""
     bench = Bench(cell, cell.name)
     bench.copy("cell", bench.supply("supply"), State(cell.start))
-    blocks = [write_block(block) for coupler in cell.couplers for block in coupler.blocks]
+    blocks = [block_text(block, NGSPICE) for coupler in cell.couplers for block in coupler.blocks]
     facts = asdict(cell)
     # written out above and below; a file counts by what is in it, wherever it lies
     for name in ("block", "blocks", "models", "includes"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import numpy as np
 import typer
@@ -21,9 +21,7 @@ from rich.text import Text
 
 from device_models.adc import AdcSettings
 from device_models.families import family
-from device_models.model import coupling_form
 from device_models.oscillator_cell import OscillatorCell
-from device_models.printers import verilog_a
 from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
 from emulator.cell_figure import cell_figure
@@ -37,6 +35,7 @@ from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
 from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
+from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
@@ -47,16 +46,10 @@ from emulator.verdict import Verdict
 from netlists.cell_file import CellFileError
 from netlists.characterization import Characterization
 from netlists.characterization_file import write_characterization, write_summary
-from netlists.compile import Devices, compile_core, summarise
-from netlists.dialects.ngspice import (
-    BENCH_FILE,
-    CORE_FILE,
-    DEVICES_SOURCE,
-    LIBRARY_FILE,
-    SolverOptions,
-    write_netlist,
-)
-from netlists.files import write_text_whole, write_whole
+from netlists.circuit import Inventory
+from netlists.compile import Devices, summarise
+from netlists.core import AnalogCore
+from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
 from netlists.printable import printable
 from netlists.scaling import Scaling
@@ -104,6 +97,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
+    NetlistError,
 )  # fmt: skip
 
 
@@ -115,16 +109,7 @@ def _unusable_input() -> Iterator[None]:
     except WeightsError as error:
         shown = printable(str(error.path))
         _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
-    except (
-        FolderError,
-        NgspiceUnavailable,
-        DevicesError,
-        InspectError,
-        CellFault,
-        CellFileError,
-        SizingError,
-        LcDesignFailed,
-    ) as error:
+    except _UNUSABLE_INPUT as error:
         _stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
@@ -154,9 +139,6 @@ def _terminated_as_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-MODULES_FILE = "cells.va"
-Dialect = Literal["ngspice", "verilog-a"]
-NETLIST_FILES = {LIBRARY_FILE, CORE_FILE, BENCH_FILE, DEVICES_SOURCE, MODULES_FILE}
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
 ]
@@ -457,60 +439,91 @@ def _conclude(results: Results, out: Path) -> None:
 
 @app.command(
     name="compile",
-    epilog="Example: ais compile examples/digits16-kurashil.h5 --out out/netlist; then, in that folder: "
+    epilog="Examples: ais compile examples/digits16-kurashil.h5 --out out/netlist; "
+    "ais compile weights.h5 --level ring --cycles 200 --out out/ring. Then, in that folder: "
     "ngspice -b -r testbench.raw testbench.cir",
 )
 def compile_command(
     weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for the netlist files; replaces an earlier call's.")],
+    level: Level = "phase",
+    dialect: Annotated[Dialect, typer.Option(
+        help="ngspice, xyce, spectre, or verilog-a: the phase level's cells as modules, for any simulator that "
+        "compiles them."
+    )] = "ngspice",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the initial state in the test bench.")] = 0,
     sample: Annotated[int, typer.Option(min=0, help="Sample whose initial state the test bench holds.")] = 0,
+    devices: Annotated[Devices, typer.Option(
+        help="Form of the devices of the levels phase and lc: behavioural, or compiled (for ngspice alone; with their "
+        "C source, the test bench says how to build)."
+    )] = "behavioural",
     tau: Tau = 1e-6,
     reltol: Reltol = DEFAULT_RELTOL,
-    rows: Annotated[int, typer.Option(min=1, help="The step is at most the run's length over this.")] = 200,
-    devices: Annotated[Devices, typer.Option(
-        help="Form of the devices: behavioural, or compiled (with their C source; the test bench says how to build)."
-    )] = "behavioural",
-    dialect: Annotated[Dialect, typer.Option(
-        help="ngspice, or verilog-a: the cells as Verilog-A modules, for any simulator that compiles them."
-    )] = "ngspice",
+    rows: Annotated[int, typer.Option(
+        min=50, help="At the phase level the step is at most the run's length over this."
+    )] = 200,
+    cycles: Cycles = 1000.0,
+    points_per_cycle: PointsPerCycle = None,
+    coupler: CouplerName = None,
+    full_scale: FullScale = None,
+    clip: Clip = False,
+    quality: Quality = LC_QUALITY,
+    pitch_um: Pitch = 20.0,
+    wire_ff_per_um: WireCapacitance = 0.0,
+    trust_includes: TrustIncludes = False,
 ) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
 
-    With --dialect verilog-a: one module for each number of neighbours that the core needs, in cells.va.
+    At the waveform levels (lc, ring, a cell of your own) the cell is characterised first, where that is not known from
+    before, and beside the netlist go placement.csv, coupler_codes.csv, weights.mem (the codes' memory image) and
+    floorplan.png. With --dialect verilog-a: one module for each number of neighbours that the core needs, in cells.va.
     """
     with _unusable_input():
         core = read_weights(weights).core
-        scaling = Scaling.model_validate({"tau": tau})
-        options = SolverOptions(reltol=reltol, rows=rows)
-        circuit = compile_core(core, scaling, devices)
-        if dialect == "verilog-a":
-            files = {MODULES_FILE: verilog_a.library(core.family, core.degree.tolist(), core.chunks)}
-        else:
-            files = dict(write_netlist(circuit, options, core.initial_states(seed, sample)).by_name())
+        settings = RunSettings.model_validate({
+            "seed": seed, "level": level, "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol,
+            "rows": rows,
+            "oscillator": {
+                "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
+                "full_scale": full_scale, "clip": clip, "quality": quality, "pitch_um": pitch_um,
+                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
+            },
+        })  # fmt: skip
+        request = Request(core, settings, dialect, devices, sample)
         try:
-            for name, text in files.items():
-                write_text_whole(out / name, text)
-            for name in NETLIST_FILES - files.keys():  # of an earlier call with other devices or dialect
-                (out / name).unlink(missing_ok=True)
+            with _terminated_as_interrupted(), _Bars() as bars:
+                output = make_netlist(request, bars.status)
+        except BenchFailed as error:
+            _stop(FAILED, f"{error}")
+        except KeyboardInterrupt:
+            _stop(FAILED, "interrupted; nothing was written")
+        try:
+            write_into(out, output.files)
         except OSError as error:
             _stop(UNUSABLE, f"can't write to {out}: {error}")
-    summary = summarise(core, circuit.inventory)
-    table = Table(title=circuit.title, show_header=False)
+    for remark in output.remarks:
+        _warn(remark)
+    console.print(_netlist_table(core, output, out))
+
+
+def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
+    summary = summarise(core, output.inventory or Inventory({}, 0))
+    table = Table(title=Text(printable(output.title)), show_header=False)
     for name, value in [
-        *([] if dialect == "verilog-a" else [("elements", f"{summary.elements}")]),
+        *([] if output.inventory is None else [("elements", f"{summary.elements}")]),
         ("nodes", f"{summary.nodes} ({summary.visible} visible, {summary.nodes - summary.visible} hidden)"),
-        ("couplers", f"{summary.couplers} ({coupling_form(core.family, symmetric=core.symmetric)})"),
+        ("couplers", output.couplers),
         (
             "couplers per node",
             f"{summary.degree_min} to {summary.degree_max}, mean {summary.degree_mean:.2f}",
         ),
         ("longest wire", f"{summary.longest_wire:g} cell pitches"),
         ("time chunks", f"{summary.chunks}"),
-        ("files", printable(", ".join(str(out / name) for name in files), longest=None)),
+        *output.facts,
+        ("files", ", ".join(str(out / name) for name in output.files)),
     ]:
-        table.add_row(name, Text(value))
-    console.print(table)
+        table.add_row(name, Text(printable(value, longest=None)))
+    return table
 
 
 @app.command(

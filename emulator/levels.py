@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
-from emulator.cells import LC_POINTS, find_cell, level_lc
+from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
 from emulator.characterize import cached
 from emulator.devices import choose
 from emulator.ladder import ladder_of_array, ladder_of_lc
@@ -17,14 +19,15 @@ from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from emulator.waveform_level import CellLevel, LcLevel, Watch
+from netlists.cell_file import CellFileError
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
-from netlists.lc import Corrections, lc_core
+from netlists.lc import TRAINED, Corrections, LcArray, lc_core
 from netlists.oscillator_array import OscillatorArray, build_array
-from netlists.sizing import size
+from netlists.sizing import Sizing, SizingError, limited, size
 from netlists.weights import Weights
 
 PHASE, LC = "phase", "lc"
@@ -55,7 +58,7 @@ def realise(
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
-    rungs = ladder_of_array(core, array.sizing, known, _coupler(array.cell, settings))
+    rungs = ladder_of_array(core, array.sizing, known, _coupler(array.cell, settings.oscillator.coupler))
     return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
 
 
@@ -64,11 +67,9 @@ def oscillator_array(
 ) -> tuple[OscillatorArray, Characterization, tuple[str, ...]]:
     """The array of circuit cells of a level, its cell's characterisation, and remarks for the user."""
     asked = settings.oscillator
-    cell = find_cell(settings.level, trust_includes=asked.trust_includes)
-    if settings.level == LC:
-        cell = level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+    cell = _cell(settings)
+    coupler = _coupler(cell, asked.coupler)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
-    coupler = _coupler(cell, settings)
     sizing = size(
         core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
     )
@@ -77,46 +78,94 @@ def oscillator_array(
         coupler = coupler.in_chunks(switches)
     watch = _watch(settings, known, sizing.carrier_hz)
     array = build_array(
-        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing.as_built, settings)
+        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
     )
-    remarks = []
-    if sizing.clipped:
-        remarks.append(f"{sizing.clipped} weights were beyond the couplers' full scale and are clipped")
-    return array, known, tuple(remarks)
+    return array, known, _clipped(sizing.clipped)
 
 
-def _coupler(cell: OscillatorCell, settings: RunSettings) -> CouplerType:
-    name = settings.oscillator.coupler
-    return cell.coupler(name) if name else cell.couplers[0]
+def _clipped(count: int) -> tuple[str, ...]:
+    return (f"{count} weights were beyond the couplers' full scale and are clipped",) if count else ()
 
 
-def _wires(core: AnalogCore, settings: RunSettings) -> Array | None:
+def _cell(settings: RunSettings) -> OscillatorCell:
+    """The cell of a waveform level."""
+    asked, name = settings.oscillator, settings.level
+    if name == LC:
+        return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+    if name not in BUILT_IN and not Path(name).is_file():
+        raise CellFileError(
+            Path(name),
+            [f"no level of that name ({PHASE}, {', '.join(BUILT_IN)}), nor a cell's TOML file that is there"],
+        )
+    return find_cell(name, trust_includes=asked.trust_includes)
+
+
+def _coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
+    """The one asked for, or the cell's first."""
+    if name is None:
+        return cell.couplers[0]
+    try:
+        return cell.coupler(name)
+    except KeyError:
+        known = ", ".join(coupler.name for coupler in cell.couplers)
+        raise SizingError(
+            f"the cell {cell.name!r} has no coupler {name!r}. Its couplers, for --coupler: {known}."
+        ) from None
+
+
+def _wires(sizing: Sizing, coupler: CouplerType, settings: RunSettings) -> Array | None:
+    """What the couplers' wires add to each output; one to each receiver, or to both cells of a mutual coupler."""
     asked = settings.oscillator
     if not asked.wire_ff_per_um:
         return None
-    _, edge_of = core.couplers
-    return wire_farads(core, edge_of, asked.pitch_um, asked.wire_ff_per_um * 1e-15)
+    edges = np.unique(sizing.links.edge)
+    farads = asked.wire_ff_per_um * 1e-15
+    return wire_farads(sizing.as_built, edges, asked.pitch_um, farads, mutual=coupler.mutual)
 
 
 def _lc(
     core: AnalogCore, settings: RunSettings, ability: Capabilities, simulator: Simulator, status: Status
 ) -> LcLevel:
-    """Compiled or behavioural LC cells, with the gains that their characterisation measured."""
+    """Compiled or behavioural LC cells."""
+    array, watch, remarks = lc_array(core, settings, simulator, status)
+    rows = math.ceil(array.core.duration * array.scaling.tau / array.step)
+    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian)
+    choice = replace(choice, remarks=(*remarks, *choice.remarks))
+    # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
+    klu = ability.klu and choice.devices == "behavioural"
+    rungs = ladder_of_lc(core, settings.oscillator.cycles, settings.oscillator.quality)
+    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs)
+
+
+def lc_options(array: LcArray, settings: RunSettings, *, klu: bool = False) -> SolverOptions:
+    """Of the solver, at the level ``lc``."""
+    return SolverOptions(reltol=1e-4, step=array.step, rows=settings.rows, klu=klu)
+
+
+def lc_array(
+    core: AnalogCore, settings: RunSettings, simulator: Simulator, status: Status
+) -> tuple[LcArray, Watch, tuple[str, ...]]:
+    """The LC array of a level, with the gains that its cell's characterisation measured, and remarks for the user.
+
+    Raises:
+        SizingError: another family, an unknown coupler, or weights beyond full scale.
+    """
     asked = settings.oscillator
-    cell = level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+    cell = _cell(settings)
+    _coupler(cell, asked.coupler)
+    if core.family_name not in TRAINED:
+        raise SizingError(
+            f"LC cells realise {' and '.join(TRAINED)}, not {core.family_name}. Take --level phase."
+        )
+    built, _, clipped = limited(core, asked.full_scale, asked.clip)
     known = cached(simulator, cell, None, lambda part, *_: status(f"lc: {part}"))
     nominal = 1 / cell.period_guess
     array = lc_core(
-        core, nominal, asked.cycles, asked.quality, points_per_cycle=known.points_per_cycle,
+        built, nominal, asked.cycles, asked.quality, points_per_cycle=known.points_per_cycle,
         family_name="lc_tanh", corrections=lc_corrections(known, nominal, float(cell.block.parameters["c"])),
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)
-    rows = math.ceil(array.core.duration * array.scaling.tau / array.step)
-    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian)
-    # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
-    klu = ability.klu and choice.devices == "behavioural"
-    options = SolverOptions(reltol=1e-4, step=array.step, rows=settings.rows, klu=klu)
-    return LcLevel(core, array, choice, options, watch, ladder_of_lc(core, asked.cycles, asked.quality))
+    return array, watch, _clipped(clipped)
 
 
 def lc_corrections(known: Characterization, nominal_hz: float, capacitance: float) -> Corrections:

@@ -188,7 +188,11 @@ class LcLevel:
     def files(self, start: Array) -> Mapping[str, str]:
         """Cell library, core, test bench."""
         volts, amperes = self.array.start(start)
-        return write_netlist(self._circuit, self.solver, volts, amperes).by_name()
+        circuit = self._circuit
+        measurements = self.array.measurements(circuit.state_nodes, self.trained.visible, circuit.stop)
+        return write_netlist(
+            circuit, self.solver, volts, amperes, notes=self.array.notes, measurements=measurements
+        ).by_name()
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from netlists.characterization import Characterization
 from netlists.circuit import GlobalParameter
 from netlists.core import Array
-from netlists.design import AverageCurrent, Design, Frequency, Measurement, Transient
+from netlists.design import AverageCurrent, Design, Measurement, Transient, settled_frequency
 from netlists.oscillator_array import CORE_CALL, OscillatorArray
-
-# between which rising crossings of a cell's mean its frequency is measured: the first ones belong to the start
-_SETTLED = 3
 
 
 def array_design(array: OscillatorArray, known: Characterization, start: Array) -> Design:
@@ -25,20 +22,14 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         for group in array.supplies.values()
         for node in group
     ]
-    cycles = int(array.stop * known.f0_hz)
-    # fewer cells' cycles than the reference's fit in, at worst; a few less are certain to come
-    last = int(0.9 * cycles) - 1
-    if len(array.core.visible) and last > _SETTLED:
-        shown = outputs[int(array.core.visible[0])]
-        measurements.append(Frequency("f_first", shown, known.mean_v, max(_SETTLED, last // 2), last))
+    shown = outputs[int(array.core.visible[0])] if len(array.core.visible) else outputs[0]
+    measurements += settled_frequency("f_first", shown, known.mean_v, array.stop * known.f0_hz)
     rows = array.core.shape[0]
     ports = {f"{CORE_CALL}.{port}".lower(): port for port in array.blocks[-1].ports}
     paths = {node: _path(node) for node in volts}
     return Design(
         title=array.title,
-        notes=(
-            "Node rNNcNN_port is that port of the cell at row NN, column NN; inside the call core, unless visible",
-        ),
+        notes=array_notes(array),
         parameters=tuple(
             GlobalParameter(name, value, "initial current of an inductor, ampere")
             for name, value in amperes.items()
@@ -57,6 +48,30 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         initial={ports.get(path, path): volts[node] for node, path in paths.items()},
         saved=outputs,
         measurements=tuple(measurements),
+    )
+
+
+def array_notes(array: OscillatorArray) -> tuple[str, ...]:
+    """What to know before reading on: the numbers that all others follow from, and how nodes are called."""
+    sizing, coupler = array.sizing, array.coupler
+    supplies = ", ".join(f"{port.upper()} {volts:g} V" for port, volts in array.cell.supplies.items())
+    volts = f"{supplies}; cells" if supplies else "no supply; cells"
+    if coupler.bits:
+        weights = (
+            f"{len(coupler.bits)} bits and a sign, 1 LSB = {sizing.lsb:.6g} per model time unit, "
+            f"{sizing.clipped} weights clipped"
+        )
+    else:
+        weights = f"continuous ({coupler.strength_unit}), {sizing.clipped} clipped"
+    return (
+        f"Parameters: {volts} run free at {sizing.free_hz / 1e6:.7g} MHz; line_ref at "
+        f"{sizing.carrier_hz / 1e6:.7g} MHz, line_shil at twice that",
+        f"Time: {sizing.cycles:g} cycles for the whole run, tau = {sizing.tau:.6g} s per model time unit, steps of "
+        f"{array.step:.6g} s",
+        f"Weights: {weights}",
+        "Measured: mean current of each supply, A, negative where it delivers; f_first, Hz, of the first visible cell",
+        "Names: rNNcNN_port is that port of the cell at row NN, column NN (rows from the top, columns from the left, "
+        "from 00); a hidden cell's is inside the call core, a visible cell's output a port of it",
     )
 
 

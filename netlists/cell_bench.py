@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from device_models.elements import Block, Call, Dc, Element, RawBlock, Source
+from device_models.elements import Block, Call, Dc, Element, RawBlock, Source, checked_name
 from device_models.oscillator_cell import CouplerType, OscillatorCell, Wire
 from device_models.printers.ngspice import number
+from device_models.printers.spice import NGSPICE, block_text, comments, element_lines, model_lines
 from netlists.characterization import LimitCycle
-from netlists.circuit import checked_name
 from netlists.core import Array
-from netlists.dialects.ngspice_blocks import write_block, write_element, write_model
 from netlists.spice_text import element as spice_element
 from netlists.spice_text import logical_lines
 
@@ -134,12 +133,12 @@ class Bench:
         blocks = {b.name: b for b in (*cell.blocks, cell.block)} | self.blocks
         initial = [f".ic v({checked_name(node)})={number(volts)}" for node, volts in self.initial.items()]
         return "\n".join([
-            f"* {self.title}",
+            *comments([self.title], "* "),
             *(f'.include "{path}"' for path in cell.includes),
             *cell.options,
-            *map(write_model, cell.models),
-            *map(write_block, blocks.values()),
-            *map(write_element, self.elements),
+            *(line for model in cell.models for line in model_lines(model)),
+            *(block_text(block, NGSPICE) for block in blocks.values()),
+            *(line for element in self.elements for line in element_lines(element, NGSPICE)),
             *initial,
             SOLVER,
             *(f".save {name if '#' in name else f'v({name})'}" for name in record),

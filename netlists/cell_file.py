@@ -17,9 +17,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from device_models.couplers import transconductor
-from device_models.elements import RawBlock
+from device_models.elements import RawBlock, checked_name
 from device_models.oscillator_cell import CouplerType, OscillatorCell, ShilKind, Side, Wire
-from netlists.circuit import checked_name
 from netlists.printable import printable
 from netlists.spice_text import SpiceElement, element, header, logical_lines
 

@@ -1,29 +1,15 @@
 """A circuit as typed data: elements, subcircuits, test bench. Dialects write it as text.
 
-Names are made by the compiler from numbers; the check here is what keeps anything else, such as a
-``.control`` line, from ever becoming one.
+Names are made by the compiler from numbers; ``device_models.elements.checked_name``, which every writer asks, is what
+keeps anything else, such as a ``.control`` line, from ever becoming one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from netlists.scaling import Scaling
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z|0\Z")
-
-
-@lru_cache(maxsize=1 << 18)
-def checked_name(name: str) -> str:
-    """``name``, if it can stand in a netlist as it is; ValueError otherwise."""
-    if not _NAME.match(name):
-        raise ValueError(
-            f"not a netlist name: {name!r} (letters, digits, '_' and '.', starting with a letter)"
-        )
-    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ from netlists.circuit import GlobalParameter
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 # a card in a subcircuit of a user's may declare parts of it, and nothing else
-_RAW_CARDS = {".subckt", ".ends", ".param", ".model"}
+_RAW_CARDS = {".subckt", ".ends", ".param", ".model", ".func"}
+_OPTION_LINE = re.compile(r"\.(?:options?|param|temp|model|func)\s+[^\r\n]+", re.IGNORECASE)
 _RESERVED_PARAMETERS = frozenset(
     """time temp temper tnom freq hertz vt gmin pi e m i v sin cos tan asin acos atan sinh cosh tanh exp ln log log10
     sqrt abs sgn sign min max pow pwr int floor ceil if else and or not""".split()  # noqa: SIM905
@@ -72,6 +73,15 @@ class AverageCurrent:
 
 
 Measurement: TypeAlias = Frequency | AverageCurrent
+# between which rising crossings a frequency is measured: the first ones belong to the start
+_SETTLED = 3
+
+
+def settled_frequency(name: str, node: str, level: float, cycles: float) -> tuple[Frequency, ...]:
+    """The frequency of a node over the later half of about so many cycles; nothing where these are too few."""
+    # fewer cells' cycles than the reference's fit in, at worst; a few less are certain to come
+    last = int(0.9 * int(cycles)) - 1
+    return (Frequency(name, node, level, max(_SETTLED, last // 2), last),) if last > _SETTLED else ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class Design:
         core: names of the blocks that make up the core; they get a file of their own beside the cell library.
         models: transistor model cards of our own.
         includes: model files of a user's, read by the simulator.
-        options: ``.option`` lines in SPICE that those files need, and a user's own ``.model`` and ``.param`` cards.
+        options: lines in SPICE that those files or raw blocks need: ``.option``, ``.param``, ``.model``, …
         behaviour: ngspice's ``ngbehavior`` that those files need, or empty.
         initial: volts at the start, by node.
         saved: nodes whose voltage is kept.
@@ -335,7 +345,11 @@ def _check_raw(block: RawBlock) -> None:
     lines = [line.split() for line in block.text.splitlines() if line.strip()]
     cards = [words for words in lines if not words[0].startswith(("*", "+"))]
     first, last = (cards[0], cards[-1]) if cards else ([""], [""])
-    if first[0].lower() != ".subckt" or first[1:2] != [block.name] or last[0].lower() != ".ends":
+    if (
+        first[0].lower() != ".subckt"
+        or [word.lower() for word in first[1:2]] != [block.name.lower()]
+        or last[0].lower() != ".ends"
+    ):
         raise ValueError(f"block {block.name}: its SPICE has to run from .subckt {block.name} to .ends")
     for words in cards:
         if words[0].startswith(".") and words[0].lower() not in _RAW_CARDS:
@@ -388,10 +402,10 @@ def _check_run(design: Design) -> None:
                 f"model file {str(path)!r}: a netlist can't name it: no quotes, blanks, backslashes"
             )
     for line in design.options:
-        if not re.fullmatch(
-            r"\.options?(\s+\w+(=[\w.+-]+)?)+|\.(model|param)\s[\w\s.=+*/(){}-]+", line, re.IGNORECASE
-        ):
-            raise ValueError(f"not an option or model card: {line!r} (such as .option scale=1e-6)")
+        if not _OPTION_LINE.fullmatch(line):
+            raise ValueError(
+                f"not an option line: {line!r} (such as .option scale=1e-6, or a .model or .param)"
+            )
     if not re.fullmatch(r"[a-z]*", design.behaviour):
         raise ValueError(f"not a name of ngspice's behaviour: {design.behaviour!r} (such as hsa)")
 

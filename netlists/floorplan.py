@@ -94,6 +94,30 @@ def coupler_codes(core: AnalogCore, edge_of: Index, codes: Index, lsb: float, pi
     return _csv(rows)
 
 
+def coupler_strengths(core: AnalogCore, edge_of: Index, strengths: Array, unit: str, pitch_um: float) -> str:
+    """CSV, a line a coupler and chunk, for couplers without a digital code: the trained weight and the strength.
+
+    Args:
+        core: trained weights.
+        edge_of: (Q,) edge that each coupler realises.
+        strengths: (T, Q) signed strengths.
+        unit: of those.
+        pitch_um: distance of neighbouring cells.
+    """
+    _check_shape(core, edge_of, strengths)
+    names, lengths = core.node_names, wire_lengths_um(core, edge_of, pitch_um).tolist()
+    rows = [["receiver", "sender", "chunk", "weight", "strength", "unit", "length_um"]]
+    for chunk in range(core.chunks):
+        columns = zip(edge_of.tolist(), strengths[chunk].tolist(), lengths, strict=True)
+        for edge, strength, length in columns:
+            receiver, sender = core.edges[edge].tolist()
+            rows.append([
+                names[receiver], names[sender], str(chunk + 1), repr(float(core.coupling[chunk, edge])),
+                repr(strength), unit, repr(length),
+            ])  # fmt: skip
+    return _csv(rows)
+
+
 def memory_image(
     core: AnalogCore, edge_of: Index, codes: Index, bits: int, form: MemoryForm = "sign-magnitude"
 ) -> str:
@@ -179,7 +203,7 @@ def write_floorplan_files(
     return files
 
 
-def _check_shape(core: AnalogCore, edge_of: Index, codes: Index) -> None:
+def _check_shape(core: AnalogCore, edge_of: Index, codes: Index | Array) -> None:
     if codes.shape != (core.chunks, len(edge_of)):
         raise ValueError(f"codes have shape {codes.shape}, expected {(core.chunks, len(edge_of))}")
 

@@ -7,11 +7,13 @@ radian, over the gain with which the cell turns it into a phase rate (``netlists
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netlists.core import AnalogCore, Array, InitialDistribution
+from netlists.core import AnalogCore, Array, Index, InitialDistribution
+from netlists.design import Frequency, settled_frequency
 from netlists.lc_design import LcDesign, design_lc
 from netlists.scaling import Scaling
 
@@ -57,6 +59,30 @@ class LcArray:
     f0_hz: float
     step: float
     tau: float
+
+    @property
+    def cycles(self) -> float:
+        """Nominal cycles of the whole run."""
+        return self.core.duration / (2 * math.pi)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know before reading on: the numbers that all others follow from, and how nodes are called."""
+        return (
+            f"Parameters: Q {1 / self.design.epsilon:g}, {self.scaling.capacitance:g} F a tank; cells run free at "
+            f"{self.f0_hz / 1e6:.7g} MHz, as does the reference; the injection at twice that",
+            f"Time: {self.cycles:g} cycles for the whole run, tau = {self.tau:.6g} s per model time unit, "
+            f"steps of {self.step:.6g} s",
+            "Weights: continuous; a coupler's k_T is its transconductance in time chunk T, over C times the angular "
+            "frequency",
+            "Names: rNNcNN is the output of the cell at row NN, column NN (rows from the top, columns from the left, "
+            "from 00); a hidden cell's is inside the call core",
+        )
+
+    def measurements(self, nodes: Sequence[str], visible: Index, stop: float) -> tuple[Frequency, ...]:
+        """The frequency of the first visible cell; ``nodes`` are all cells' outputs."""
+        first = nodes[int(visible[0]) if len(visible) else 0]
+        return settled_frequency("f_first", first, 0.0, stop * self.f0_hz)
 
     def start(self, phases: Array) -> tuple[Array, Array]:
         """(N,) volts and (N,) ampere of cells that stand at (N,) phases of the limit cycle at time 0."""

@@ -61,6 +61,7 @@ class OscillatorArray:
         supplies: nodes of the oscillators' and of the couplers' supplies, with their volts.
         core: the grid.
         sizing: the numbers.
+        coupler: the type of all couplers.
         step, stop: seconds.
     """
 
@@ -73,6 +74,7 @@ class OscillatorArray:
     supplies: Mapping[str, Mapping[str, float]]
     core: AnalogCore
     sizing: Sizing
+    coupler: CouplerType
     step: float
     stop: float
 
@@ -190,7 +192,11 @@ def build_array(
     core_block = Block(
         "oscillator_core", core_ports, tuple(calls),
         f"Core: {rows} x {columns} cells, {len(sizing.links.edge)} couplers",
-        notes=("outputs of the visible cells in the image's row-major order, supplies, injection and reference lines",),
+        notes=(
+            "ports: outputs of the visible cells in the image's row-major order, supplies, and the two lines",
+            f"k_<receiver>_<sender> is the {coupler.name} coupler between these two cells"
+            + (", with x at its end where it is wired crossed, for the other sign" if coupler.crossed else ""),
+        ),
     )  # fmt: skip
     blocks = (
         *cell.blocks, cell.block, *drivers,
@@ -211,7 +217,7 @@ def build_array(
         f"{core.chunks} chunk(s)",
         cell=cell, models=cell.models, blocks=blocks,
         bench=(*_sources(supplies, known, sizing), Call(CORE_CALL, core_ports, core_block.name)),
-        outputs=outputs, supplies=supplies, core=core, sizing=sizing,
+        outputs=outputs, supplies=supplies, core=core, sizing=sizing, coupler=coupler,
         step=fixed_step(known.f0_hz, known.points_per_cycle), stop=stop,
     )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import sympy as sp
@@ -12,13 +13,16 @@ from device_models.model import coupling_form
 from device_models.phase_cell import cell_block, coupler_block
 from netlists.circuit import Circuit, GlobalParameter, Instance
 from netlists.core import AnalogCore, Array
-from netlists.design import Design, Transient
+from netlists.design import Design, Frequency, Transient
 from netlists.dialects.ngspice import SolverOptions
+
+_CLOCK_NOTE = ("The source chunk is a ramp that nothing reads: its corners are where time steps have to end",)
 
 
 def phase_design(
-    core: AnalogCore, circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None
-) -> Design:
+    core: AnalogCore, circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None, *,
+    notes: tuple[str, ...] = (), measurements: Sequence[Frequency] = (),
+) -> Design:  # fmt: skip
     """The design of ``compile_core(core, …)`` with behavioural devices.
 
     Args:
@@ -27,6 +31,8 @@ def phase_design(
         options: of the solver.
         initial: (N,) states in their unit, one volt each.
         currents: (N,) ampere in the inductors at the start, where cells have them; None is no current.
+        notes: comment lines for whoever opens the test bench.
+        measurements: of nodes as ``circuit.state_nodes`` names them.
 
     Raises:
         ValueError: compiled devices, which no other simulator reads.
@@ -52,9 +58,7 @@ def phase_design(
     step = options.step or circuit.stop / options.rows
     return Design(
         title=circuit.title,
-        notes=("The source chunk is a ramp that nothing reads: its corners are where time steps have to end",)
-        if circuit.clock is not None
-        else (),
+        notes=(*notes, *_CLOCK_NOTE) if circuit.clock is not None else notes,
         parameters=(*circuit.globals, *starts),
         blocks=(cell_block(model, core.chunks), coupler_block(model, core.chunks, form), block),
         core=(block.name,),
@@ -66,6 +70,7 @@ def phase_design(
         ),
         initial=dict(zip(paths, initial.tolist(), strict=True)),
         saved=paths,
+        measurements=tuple(replace(m, node=_path(m.node)) for m in measurements),
     )  # fmt: skip
 
 

@@ -144,27 +144,44 @@ def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[C
     return found
 
 
-def _quantised(
-    core: AnalogCore, coupler: CouplerType, bits: int | None, full_scale: float | None, clip: bool
-) -> tuple[AnalogCore, float, float, Index | None, int]:
-    """The core with weights that a coupler can give, full scale, weight and (T, E) signs of codes, how many clipped."""
+def limited(
+    core: AnalogCore, full_scale: float | None = None, clip: bool = False
+) -> tuple[AnalogCore, float, int]:
+    """The core with weights up to full scale (None: the largest weight), that full scale, and how many are clipped.
+
+    Raises:
+        SizingError: weights beyond it, without ``clip``.
+    """
     largest = float(np.abs(core.coupling).max(initial=0.0))
     limit = full_scale if full_scale is not None else largest
     beyond = np.abs(core.coupling) > limit * (1 + 1e-12)
     if beyond.any() and not clip:
         raise SizingError(
             f"{int(beyond.sum())} of {beyond.size} weights are beyond the couplers' full scale of {limit:g}, by up to "
-            f"{largest - limit:.3g}. Take --full-scale {largest:g}, or --clip."
+            f"{largest - limit:.3g}. Take --full-scale {_rounded_up(largest)}, or --clip."
         )
-    weights = np.clip(core.coupling, -limit, limit)
+    return replace(core, coupling=np.clip(core.coupling, -limit, limit)), limit, int(beyond.sum())
+
+
+def _rounded_up(value: float) -> str:
+    """In six digits, and not less."""
+    text = f"{value:g}"
+    return text if float(text) >= value else f"{value * (1 + 5e-6):g}"
+
+
+def _quantised(
+    core: AnalogCore, coupler: CouplerType, bits: int | None, full_scale: float | None, clip: bool
+) -> tuple[AnalogCore, float, float, Index | None, int]:
+    """The core with weights that a coupler can give, full scale, weight and (T, E) signs of codes, how many clipped."""
+    built, limit, clipped = limited(core, full_scale, clip)
     count = bits if bits is not None else len(coupler.bits)
     if not count:
-        return replace(core, coupling=weights), limit, 0.0, None, int(beyond.sum())
+        return built, limit, 0.0, None, clipped
     if coupler.bits and count != len(coupler.bits):
         raise SizingError(f"the coupler {coupler.name!r} has {len(coupler.bits)} legs, not {count}.")
     lsb = limit / (2**count - 1) if limit else 1.0
-    codes = np.rint(weights / lsb).astype(np.int64)
-    return replace(core, coupling=codes * lsb), limit, lsb, codes, int(beyond.sum())
+    codes = np.rint(built.coupling / lsb).astype(np.int64)
+    return replace(core, coupling=codes * lsb), limit, lsb, codes, clipped
 
 
 def _links(

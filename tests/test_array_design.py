@@ -43,7 +43,8 @@ def guessed(cell: OscillatorCell, coupler: CouplerType) -> Characterization:
     if coupler.crossed is not None:
         coupling[f"{coupler.name}:crossed"] = function(coupler.name, -1.0, True)
     f0 = 1 / cell.period_guess
-    lock = ShilLock(cell.shil, 0.3, 1e12, 1e-6, np.zeros(2), np.zeros(2), np.zeros(1), np.zeros(1, bool))
+    none = np.zeros(2)
+    lock = ShilLock(cell.shil, cell.shil_kind, 0.3, 1e12, 1e-6, none, none, none[:1], np.zeros(1, bool))
     return Characterization(
         cell.name, "", 100, f0, 0.4, half, np.zeros(3, complex), 1e-5,
         LimitCycle(phase, tuple(signals), values), {}, coupling, lock, 0.1, 1e12, {},

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from cores import UNIT, both_ways, core, deck_of, run, symmetric_weights, window_grid
 
+from device_models.elements import checked_name
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.circuit import (
@@ -26,7 +27,6 @@ from netlists.circuit import (
     Inventory,
     Subcircuit,
     VoltageSteps,
-    checked_name,
 )
 from netlists.compile import compile_core, summarise
 from netlists.core import AnalogCore, Array

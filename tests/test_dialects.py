@@ -283,7 +283,7 @@ R = Resistor("r", ("a", GROUND), 1.0)
         (bench_of(R, saved=("b",)), "'b', which is no node"),
         (bench_of(R, currents=("dd",)), "no voltage source of the test bench"),
         (bench_of(R, measurements=(Frequency("f", "a", 0.5, 3, 3),)), "make no period"),
-        (bench_of(R, options=(".option scale=1\n.control",)), "not an option or model card"),
+        (bench_of(R, options=(".option scale=1\n.control",)), "not an option line"),
         (bench_of(R, includes=(Path('a".lib'),)), "can't name it"),
         (bench_of(R, behaviour="x\nshell"), "not a name of ngspice's behaviour"),
         (bench_of(R, parameters=(GlobalParameter("time", 1.0, ""),)), "can't be called 'time'"),

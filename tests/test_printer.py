@@ -32,7 +32,7 @@ from device_models.phase_cell import (
     coupler_name,
     summing_ports,
 )
-from device_models.printers.ngspice import literal, number, print_expression
+from device_models.printers.ngspice import ExpressionPrinter, literal, number
 from device_models.printers.spice import NGSPICE, block_text
 from emulator.ngspice import Deck, capabilities
 from emulator.simulator import Simulator
@@ -127,7 +127,7 @@ def exact(expression: sp.Expr, arguments: Array, symbols: Sequence[sp.Symbol] = 
 
 
 def test_every_expression_means_in_ngspice_what_it_means_in_sympy(any_simulator: Simulator) -> None:
-    arguments, found = evaluated(any_simulator, [print_expression(e, NAMES) for e in EXPRESSIONS])
+    arguments, found = evaluated(any_simulator, [ExpressionPrinter(NAMES).doprint(e) for e in EXPRESSIONS])
     assert len(arguments) > 2 * len(POINTS)
     for expression, values in zip(EXPRESSIONS, found.T, strict=True):
         # a difference may cancel: what rounding leaves is relative to its terms, which are of the order of one
@@ -141,7 +141,7 @@ def test_ngspice_takes_the_absolute_value_of_what_it_raises_to_a_power(
     any_simulator: Simulator, text: str
 ) -> None:
     """The trap the printer avoids: up to version 46, a power is that of the absolute value."""
-    arguments, found = evaluated(any_simulator, [text, print_expression(x**3, NAMES)])
+    arguments, found = evaluated(any_simulator, [text, ExpressionPrinter(NAMES).doprint(x**3)])
     keeps_sign = any_simulator.call(capabilities).version >= 47
     base = arguments[:, 0] if keeps_sign else np.abs(arguments[:, 0])
     np.testing.assert_allclose(found[:, 0], base**3, rtol=1e-12)
@@ -161,7 +161,7 @@ def test_polynomials_of_any_sign_survive_the_way_into_ngspice(any_simulator: Sim
         total = sp.Add(*terms)
         expressions += [total, sp.factor(total), -sp.Rational(1, 3) / (2 + total**2)]
     arguments, found = evaluated(
-        any_simulator, [print_expression(e, NAMES) for e in expressions], POINTS[::5]
+        any_simulator, [ExpressionPrinter(NAMES).doprint(e) for e in expressions], POINTS[::5]
     )
     for expression, values in zip(expressions, found.T, strict=True):
         # sums of either sign cancel: what rounding leaves is relative to the terms
@@ -382,7 +382,7 @@ def test_lines_of_a_subcircuit_are_short_enough_to_read() -> None:
 )  # fmt: skip
 def test_what_a_b_source_cannot_express_is_refused_by_name(expression: sp.Basic, named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        print_expression(expression, NAMES)
+        ExpressionPrinter(NAMES).doprint(expression)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------

@@ -143,16 +143,3 @@ def literal(value: float) -> str:
     if rest == 0.0 or not math.isfinite(value):
         return number(value)
     return f"({number(head)} {'-' if rest < 0 else '+'} {number(abs(rest))})"
-
-
-def print_expression(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str:
-    """An expression in the language of ngspice's B sources.
-
-    Args:
-        expression: a scalar SymPy expression.
-        names: for each free symbol the text that stands for it, e.g. ``v(phi)``.
-
-    Raises:
-        ValueError: a symbol without a name, or something a B source can't express faithfully.
-    """
-    return str(ExpressionPrinter(names).doprint(expression))

@@ -29,6 +29,7 @@ from device_models.elements import (
     Transconductance,
     Value,
     Waveform,
+    checked_name,
 )
 from device_models.printers.ngspice import ExpressionPrinter, number
 
@@ -69,7 +70,8 @@ class _NgspiceValues(ExpressionPrinter):
 
 def _braced(symbol: sp.Symbol) -> str:
     """In parentheses, as a negative value substituted behind a minus sign would read as ``--0.3``."""
-    return f"{{{symbol.name}}}" if symbol.is_positive else f"({{{symbol.name}}})"
+    name = checked_name(symbol.name)
+    return f"{{{name}}}" if symbol.is_positive else f"({{{name}}})"
 
 
 NGSPICE = Spice(_NgspiceValues, ExpressionPrinter, _braced, "I = {}")
@@ -91,19 +93,20 @@ def block_text(block: Block | RawBlock, spice: Spice) -> str:
     """A subcircuit; its title and notes go before it as comments. A raw one as its author wrote it."""
     if isinstance(block, RawBlock):
         return block.text.strip("\n")
-    defaults = [f"{name}={value_text(value, spice)}" for name, value in block.parameters.items()]
+    name = checked_name(block.name)
+    ports = " ".join(map(checked_name, block.ports))
     return "\n".join([
         *comments([block.title], "* "),
         *comments(block.notes, "*   "),
-        *wrapped(f".subckt {block.name} {' '.join(block.ports)}".rstrip(), defaults),
+        *wrapped(f".subckt {name} {ports}".rstrip(), _assigned(block.parameters, spice)),
         *(line for element in block.elements for line in element_lines(element, spice)),
-        f".ends {block.name}",
+        f".ends {name}",
     ])  # fmt: skip
 
 
 def element_lines(element: Element, spice: Spice) -> list[str]:
     """An element as one logical line."""
-    head = " ".join([full_name(element), *element.nodes])
+    head = " ".join(map(checked_name, [full_name(element), *element.nodes]))
     match element:
         case Resistor(value=value):
             return [f"{head} {value_text(value, spice)}"]
@@ -111,22 +114,27 @@ def element_lines(element: Element, spice: Spice) -> list[str]:
             start = "" if initial is None else f" ic={value_text(initial, spice)}"
             return [f"{head} {value_text(value, spice)}{start}"]
         case Transconductance(controls=controls, value=value):
-            return [f"{head} {' '.join(controls)} {value_text(value, spice)}"]
+            return [f"{head} {' '.join(map(checked_name, controls))} {value_text(value, spice)}"]
         case Behavioural():
             return [f"{head} {spice.current.format(current_text(element, spice.currents, spice.parameter))}"]
         case Source(waveform=waveform):
             return wrapped(head, _waveform(waveform, spice))
         case Mosfet(model=model, width=width, length=length):
-            return [f"{head} {model} W={value_text(width, spice)} L={value_text(length, spice)}"]
+            return [
+                f"{head} {checked_name(model)} W={value_text(width, spice)} L={value_text(length, spice)}"
+            ]
         case Call(block=block, parameters=parameters):
-            words = [f"{name}={value_text(value, spice)}" for name, value in parameters.items()]
-            return wrapped(full_name(element), [*element.nodes, block, *words])
+            return wrapped(head, [checked_name(block), *_assigned(parameters, spice)])
 
 
 def model_lines(model: MosModel) -> list[str]:
     """A model card."""
-    words = [f"{name}={number(value)}" for name, value in model.parameters.items()]
-    return wrapped(f".model {model.name} {model.polarity} level=1", words)
+    words = [f"{checked_name(name)}={number(value)}" for name, value in model.parameters.items()]
+    return wrapped(f".model {checked_name(model.name)} {model.polarity} level=1", words)
+
+
+def _assigned(values: Mapping[str, Value], spice: Spice) -> list[str]:
+    return [f"{checked_name(name)}={value_text(value, spice)}" for name, value in values.items()]
 
 
 def value_text(value: Value, spice: Spice) -> str:
@@ -135,7 +143,7 @@ def value_text(value: Value, spice: Spice) -> str:
         return number(value)
     if value.is_number:
         return number(float(value))
-    names = {symbol: symbol.name for symbol in value.free_symbols}
+    names = {symbol: checked_name(symbol.name) for symbol in value.free_symbols}
     return f"{{{bare(str(spice.values(names).doprint(value)))}}}"
 
 
@@ -211,4 +219,5 @@ def _waveform(waveform: Waveform, spice: Spice) -> list[str]:
 
 
 def _voltage(plus: str, minus: str) -> str:
-    return f"v({plus})" if minus == GROUND else f"v({plus},{minus})"
+    plus = checked_name(plus)
+    return f"v({plus})" if minus == GROUND else f"v({plus},{checked_name(minus)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from device_models.elements import checked_name
 from device_models.printers.ngspice import ExpressionPrinter, number
 from device_models.printers.spice import Spice
 
@@ -21,7 +22,7 @@ class XyceExpressionPrinter(ExpressionPrinter):
 
 
 def _name(symbol: sp.Symbol) -> str:
-    return str(symbol.name)
+    return checked_name(str(symbol.name))
 
 
 XYCE = Spice(XyceExpressionPrinter, XyceExpressionPrinter, _name, "I={{{}}}")

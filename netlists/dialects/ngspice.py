@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from device_models.elements import checked_name
 from device_models.printers.ngspice import number
-from netlists.circuit import Circuit, Instance, VoltageSteps, checked_name
+from device_models.printers.spice import comments
+from netlists.circuit import Circuit, Instance, VoltageSteps
 from netlists.core import Array
+from netlists.design import Measurement
+from netlists.dialects.spice_deck import measure_lines
 
 LIBRARY_FILE, CORE_FILE, BENCH_FILE = "cells.lib", "core.sub", "testbench.cir"
 DEVICES_SOURCE, DEVICES_LIBRARY = "devices.c", "devices.osdi"
@@ -66,15 +70,26 @@ class NetlistFiles:
 
 
 def write_netlist(
-    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None
-) -> NetlistFiles:
+    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None, *,
+    notes: Sequence[str] = (), measurements: Sequence[Measurement] = (),
+) -> NetlistFiles:  # fmt: skip
     """The netlist as a designer takes it; the head of the test bench says how to run it.
 
-    ``initial`` and ``currents`` are those of ``write_deck``.
+    Args:
+        circuit: the circuit.
+        options: of the solver.
+        initial: of ``write_deck``, as is ``currents``.
+        currents: see there.
+        notes: comment lines for whoever opens the test bench.
+        measurements: of nodes as ngspice names them.
     """
-    head = [f"* Run it: ngspice -b -r testbench.raw {BENCH_FILE}"]
+    head = comments(notes, "* ")
+    if circuit.device_source is None:
+        head.append(f"* Run it: ngspice -b -r testbench.raw {BENCH_FILE}")
+    if measurements:
+        head.append(f"* With the measurements, which ngspice leaves out under -r: ngspice -b {BENCH_FILE}")
     if circuit.device_source is not None:
-        head = [
+        head += [
             "* First build the compiled devices, then run it: cc -O3 -shared -fPIC -fopenmp-simd \\",
             f"*   -o {DEVICES_LIBRARY} {DEVICES_SOURCE} -lm && ngspice -b -r testbench.raw {BENCH_FILE}",
             ".control",
@@ -86,7 +101,7 @@ def write_netlist(
         ]
     head += [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"]
     return NetlistFiles(
-        _library(circuit), _core(circuit), _bench(circuit, options, initial, currents, head),
+        _library(circuit), _core(circuit), _bench(circuit, options, initial, currents, head, measurements),
         circuit.device_source,
     )  # fmt: skip
 
@@ -151,8 +166,9 @@ def _core(circuit: Circuit) -> str:
 
 
 def _bench(
-    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None, includes: Sequence[str]
-) -> str:
+    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None, includes: Sequence[str],
+    measurements: Sequence[Measurement] = (),
+) -> str:  # fmt: skip
     """``initial`` is (N,) in units of state, one volt each."""
     if initial.shape != (len(circuit.state_nodes),) or not np.isfinite(initial).all():
         raise ValueError(
@@ -191,6 +207,7 @@ def _bench(
         # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core. With inductors
         # there are branch currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
+    lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
     lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
     return "\n".join([*lines, ".end", ""])
 

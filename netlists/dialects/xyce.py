@@ -30,7 +30,10 @@ def _how_to_run(design: Design) -> list[str]:  # noqa: ARG001 - the same for eve
 def _theirs(design: Design) -> list[str]:
     lines = []
     for option in design.options:
-        words = option.split()[1:]
+        card, *words = option.split()
+        if not card.lower().startswith(".option"):
+            lines.append(option)
+            continue
         if any(not word.lower().startswith("scale=") for word in words):
             raise ValueError(
                 f"Xyce has no equal of {option!r}: only scale=… can be carried over; take the option out, "

@@ -26,13 +26,25 @@ from device_models.elements import (
     Source,
     Transconductance,
 )
+from device_models.printers.spice import NGSPICE, block_text, element_lines, model_lines
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from netlists.core import Array
-from netlists.dialects.ngspice_blocks import write_block, write_element, write_model
 
 K, G = sp.symbols("k g", real=True)
 V = sp.Symbol("v", real=True)
+
+
+def write_element(element: Element) -> str:
+    return "\n".join(element_lines(element, NGSPICE))
+
+
+def write_block(block: Block | RawBlock) -> str:
+    return block_text(block, NGSPICE)
+
+
+def write_model(model: MosModel) -> str:
+    return "\n".join(model_lines(model))
 
 
 def simulate(

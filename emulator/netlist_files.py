@@ -1,0 +1,296 @@
+"""What ``ais compile`` writes: the netlist of a level in a dialect, and what goes beside it to whoever lays it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from device_models.model import coupling_form
+from device_models.printers import verilog_a
+from emulator.figures import floorplan
+from emulator.levels import LC, PHASE, Status, lc_array, lc_options, oscillator_array
+from emulator.settings import RunSettings
+from emulator.simulator import Simulator
+from netlists.array_design import array_design
+from netlists.circuit import Circuit, Inventory
+from netlists.compile import Devices, compile_core
+from netlists.core import AnalogCore, Array, Index
+from netlists.design import Design, Frequency
+from netlists.dialects.ngspice import (
+    BENCH_FILE,
+    CORE_FILE,
+    DEVICES_SOURCE,
+    LIBRARY_FILE,
+    SolverOptions,
+    write_netlist,
+)
+from netlists.dialects.write import DESIGN_FILES, write_design_files
+from netlists.files import write_text_whole, write_whole
+from netlists.floorplan import CODES_FILE, FLOORPLAN_FILES, coupler_strengths, write_floorplan_files
+from netlists.lc import LcArray
+from netlists.oscillator_array import OscillatorArray
+from netlists.phase_design import phase_design
+from netlists.sizing import Links, limited
+
+Dialect = Literal["ngspice", "xyce", "spectre", "verilog-a"]
+MODULES_FILE, FLOORPLAN_FIGURE = "cells.va", "floorplan.png"
+BEHAVIOUR_FILE = ".spiceinit"
+NETLIST_FILES = frozenset({
+    LIBRARY_FILE, CORE_FILE, BENCH_FILE, DEVICES_SOURCE, MODULES_FILE, FLOORPLAN_FIGURE,
+    *DESIGN_FILES, *FLOORPLAN_FILES,
+})  # fmt: skip
+_OUR_BEHAVIOUR = re.compile(r"set ngbehavior=[a-z]*\n")
+
+
+class NetlistError(ValueError):
+    """A netlist that can't be written as asked; the message says why and what to ask for."""
+
+
+@dataclass(frozen=True)
+class NetlistOutput:
+    """A netlist, ready to be put in a folder.
+
+    Attributes:
+        title: what it is, in a line.
+        files: name to content.
+        inventory: elements by kind; None where there is no netlist but modules alone.
+        facts: what else a user should know: name and value.
+        remarks: what a user should be warned of.
+        couplers: how many, and of what kind.
+    """
+
+    title: str
+    files: Mapping[str, str | bytes]
+    inventory: Inventory | None
+    couplers: str
+    facts: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        core: trained weights.
+        settings: the level and its options; the seed of the start.
+        dialect: the simulator's, or modules in Verilog-A.
+        devices: form of the devices.
+        sample: whose start the test bench holds.
+    """
+
+    core: AnalogCore
+    settings: RunSettings
+    dialect: Dialect
+    devices: Devices
+    sample: int = 0
+
+    @property
+    def start(self) -> Array:
+        """(N,) states of the sample."""
+        return self.core.initial_states(self.settings.seed, self.sample)
+
+
+def make_netlist(request: Request, status: Status) -> NetlistOutput:
+    """The files of a level in a dialect.
+
+    Args:
+        request: what is asked for.
+        status: told what is being done, if it takes time.
+
+    Raises:
+        NetlistError: the dialect can't say it, or not in these devices.
+        CellFault, CellFileError, SizingError, LcDesignFailed: the cell or the weights can't be realised like that.
+        NgspiceUnavailable: no simulator to characterise the cell with.
+        BenchFailed: a characterisation did not finish.
+    """
+    level = request.settings.level
+    _check(request)
+    if level == PHASE:
+        return _phase(request)
+    with Simulator() as simulator:
+        return (_lc if level == LC else _cells)(request, simulator, status)
+
+
+def _check(request: Request) -> None:
+    level, dialect = request.settings.level, request.dialect
+    if dialect == "verilog-a" and level != PHASE:
+        raise NetlistError(
+            f"--dialect verilog-a holds the modules of the phase level, and --level {level} is made of circuit "
+            "elements. Take --dialect ngspice, xyce or spectre, or --level phase."
+        )
+    if request.devices == "compiled" and (
+        dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
+    ):
+        asked = f"--level {level}" if dialect == "ngspice" else f"--dialect {dialect}"
+        raise NetlistError(
+            f"--devices compiled are ngspice's alone, at the levels phase and lc; {asked} has none. "
+            "Take --devices behavioural."
+        )
+
+
+def write_into(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Writes the files, and removes those of an earlier call that these do not replace.
+
+    Raises:
+        OSError: can't be written.
+    """
+    for name, content in files.items():
+        if isinstance(content, str):
+            write_text_whole(folder / name, content)
+        else:
+            write_whole(folder / name, partial(_write_bytes, content))
+    for name in NETLIST_FILES - files.keys():
+        # a user may keep a .spiceinit of their own
+        if name != BEHAVIOUR_FILE or _is_ours(folder / name):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() and bool(_OUR_BEHAVIOUR.fullmatch(path.read_text(errors="replace")))
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def _phase(request: Request) -> NetlistOutput:
+    core, settings = request.core, request.settings
+    circuit = compile_core(core, settings.scaling, request.devices)
+    couplers, facts = _couplers_said(core), (("time unit", f"tau = {settings.scaling.tau:.6g} s"),)
+    if request.dialect == "verilog-a":
+        modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
+        return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
+    options = SolverOptions(reltol=settings.reltol, rows=settings.rows)
+    files = _circuit_files(request, core, circuit, options, request.start)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts)
+
+
+def _couplers_said(core: AnalogCore) -> str:
+    return f"{len(core.couplers[0])} ({coupling_form(core.family, symmetric=core.symmetric)})"
+
+
+def _circuit_files(
+    request: Request, core: AnalogCore, circuit: Circuit, options: SolverOptions, start: Array,
+    currents: Array | None = None, notes: tuple[str, ...] = (), measurements: Sequence[Frequency] = (),
+) -> Mapping[str, str]:  # fmt: skip
+    """A compiled core in the form that the dialect has for it."""
+    if request.dialect == "ngspice":
+        return write_netlist(
+            circuit, options, start, currents, notes=notes, measurements=measurements
+        ).by_name()
+    design = phase_design(core, circuit, options, start, currents, notes=notes, measurements=measurements)
+    return _design_files(design, request.dialect)
+
+
+def _design_files(design: Design, dialect: Dialect) -> Mapping[str, str]:
+    if dialect == "verilog-a":
+        raise NetlistError("a test bench is no Verilog-A module: take --dialect ngspice, xyce or spectre")
+    try:
+        return write_design_files(design, dialect)
+    except ValueError as error:  # what the dialect lacks, by element
+        raise NetlistError(str(error)) from error
+
+
+def _lc(request: Request, simulator: Simulator, status: Status) -> NetlistOutput:
+    settings = request.settings
+    array, watch, remarks = lc_array(request.core, settings, simulator, status)
+    circuit = replace(compile_core(array.core, array.scaling, request.devices), stop=watch.stop)
+    volts, amperes = array.start(request.start)
+    files: Mapping[str, str | bytes] = _circuit_files(
+        request, array.core, circuit, lc_options(array, settings), volts, amperes,
+        array.notes, array.measurements(circuit.state_nodes, request.core.visible, circuit.stop),
+    )  # fmt: skip
+    siemens = array.core.coupling * array.scaling.conductance
+    facts = (
+        ("codes", "none: continuous transconductances"),
+        *_clip_facts(remarks),
+        ("strengths", f"up to {np.abs(siemens).max(initial=0.0):.4g} S a coupler"),
+        *_time_facts(array.cycles, array.tau, array.f0_hz, array.step),
+    )
+    files = {**files, **_lc_beside(request, array, siemens)}
+    couplers = _couplers_said(array.core)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts, remarks)
+
+
+def _lc_beside(request: Request, array: LcArray, siemens: Array) -> dict[str, str | bytes]:
+    pitch, edges = request.settings.oscillator.pitch_um, array.core.couplers[1]
+    return {
+        **write_floorplan_files(request.core, edges, None, 0.0, pitch_um=pitch, bits=2),
+        CODES_FILE: coupler_strengths(request.core, edges, siemens[:, edges], "S", pitch),
+        FLOORPLAN_FIGURE: floorplan(_limited(request)),
+    }
+
+
+def _limited(request: Request) -> AnalogCore:
+    asked = request.settings.oscillator
+    return limited(request.core, asked.full_scale, asked.clip)[0]
+
+
+def _cells(request: Request, simulator: Simulator, status: Status) -> NetlistOutput:
+    array, known, remarks = oscillator_array(request.core, request.settings, simulator, status)
+    files = _design_files(array_design(array, known, request.start), request.dialect)
+    facts = (
+        ("codes", _codes_said(array)),
+        *_clip_facts(remarks),
+        ("unit strengths", _strengths_said(array)),
+        *_time_facts(array.sizing.cycles, array.sizing.tau, array.sizing.carrier_hz, array.step),
+    )
+    beside = _array_beside(request, array)
+    form = "mutual" if array.coupler.mutual else "directed"
+    couplers = f"{len(array.sizing.links.edge)} ({array.coupler.name}, {form})"
+    return NetlistOutput(array.title, {**files, **beside}, array.inventory, couplers, facts, remarks)
+
+
+def _codes_said(array: OscillatorArray) -> str:
+    bits = len(array.coupler.bits)
+    if not bits:
+        return "none: continuous strengths"
+    return f"{bits} bits and a sign; 1 LSB = {array.sizing.lsb:.4g} per model time unit"
+
+
+def _strengths_said(array: OscillatorArray) -> str:
+    links, unit = array.sizing.links, array.coupler.strength_unit
+    if links.codes is None:
+        return f"up to {np.abs(links.strength).max(initial=0.0):.4g} {unit}"
+    straight, crossed = links.full
+    return f"straight {straight:.4g}, crossed {crossed:.4g} ({unit})"
+
+
+def _clip_facts(remarks: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return (("clipped", remarks[0] if remarks else "no weights"),)
+
+
+def _time_facts(cycles: float, tau: float, carrier_hz: float, step: float) -> tuple[tuple[str, str], ...]:
+    return (
+        ("time unit", f"tau = {tau:.6g} s, {cycles:g} cycles for the run, steps of {step:.4g} s"),
+        ("carrier", f"{carrier_hz / 1e6:.7g} MHz; injection at twice that"),
+    )
+
+
+def _array_beside(request: Request, array: OscillatorArray) -> dict[str, str | bytes]:
+    """Placement, codes or strengths, memory image and figure."""
+    core, sizing, bits = request.core, array.sizing, len(array.coupler.bits)
+    pitch, edges = request.settings.oscillator.pitch_um, np.unique(sizing.links.edge)
+    codes = np.rint(sizing.as_built.coupling[:, edges] / sizing.lsb).astype(np.int64) if bits else None
+    files: dict[str, str | bytes] = dict(
+        write_floorplan_files(core, edges, codes, sizing.lsb, pitch_um=pitch, bits=bits + 1)
+    )
+    if codes is None:
+        strengths, unit = _signed(sizing.links, edges), array.coupler.strength_unit
+        files[CODES_FILE] = coupler_strengths(core, edges, strengths, unit, pitch)
+    return {**files, FLOORPLAN_FIGURE: floorplan(sizing.as_built)}
+
+
+def _signed(links: Links, edges: Index) -> Array:
+    """(T, Q) strength of each edge's couplers, negative where one is wired crossed."""
+    sign = np.where(links.crossed.astype(bool), -1.0, 1.0)
+    found = np.zeros((len(links.strength), len(edges)))
+    np.add.at(found.T, np.searchsorted(edges, links.edge), (sign * links.strength).T)
+    return found
