@@ -40,11 +40,13 @@ from netlists.cell_bench import fixed_step
 from netlists.characterization import Characterization
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array, Index
+from netlists.held_nodes import held_nodes
 from netlists.sizing import Sizing, SizingError
 
 INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
 CELLS_SUPPLY, COUPLERS_SUPPLY = "cells", "couplers"
 CORE_CALL = "core"
+COUPLER = "k_"  # begins the name of every coupler
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,27 @@ class OscillatorArray:
                     volts[f"x{CORE_CALL}.{name}_{inside}".lower()] = value
                 else:
                     volts[f"x{CORE_CALL}.x{row}.x{name}.{inside}".lower()] = value
-        return volts, currents
+        return volts | self._coupler_nodes, currents
+
+    @cached_property
+    def _coupler_nodes(self) -> dict[str, float]:
+        """Volts of the nodes inside the couplers, such as those of their bits, whatever the phases."""
+        blocks = {block.name: block for block in self.blocks}
+        supplies = self.supplies[COUPLERS_SUPPLY]
+        known: dict[str, dict[str, float]] = {}  # couplers with the same code are alike
+        found: dict[str, float] = {}
+        core = self.blocks[-1]
+        assert isinstance(core, Block)
+        for call in core.elements:
+            block = blocks[call.block] if isinstance(call, Call) else None
+            if not isinstance(call, Call) or not isinstance(block, Block) or not call.name.startswith(COUPLER):
+                continue
+            key = repr((block.name, call.parameters))
+            if key not in known:
+                held = {p: supplies[n] for p, n in zip(block.ports, call.nodes, strict=True) if n in supplies}
+                known[key] = held_nodes(block, blocks, call.parameters, held)
+            found |= {f"x{CORE_CALL}.x{call.name}.{node}".lower(): v for node, v in known[key].items()}
+        return found
 
 
 _KINDS = {
@@ -293,7 +315,7 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
         for wire in wiring:
             side = {"sender": names[sender], "receiver": names[receiver]}.get(wire.side)
             wires.append(_coupler_supply(wire.port) if side is None else f"{side}_{wire.port}")
-        name = f"k_{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
+        name = f"{COUPLER}{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
         given = _strengths(coupler, links.strength[:, q], links.full[int(crossed)],
                            None if links.codes is None else links.codes[:, q])  # fmt: skip
         found.append(Call(name, tuple(wires), coupler.blocks[-1].name, given))
