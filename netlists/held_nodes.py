@@ -46,7 +46,9 @@ def held_nodes(
             volts |= _uncharged(element, volts, block.ports)
     found = {node: level for node, level in volts.items() if node != GROUND and node not in block.ports}
     for call, inner in _calls(block, blocks):
-        ports = {port: volts[node] for port, node in zip(inner.ports, call.nodes, strict=True) if node in volts}
+        ports = {
+            port: volts[node] for port, node in zip(inner.ports, call.nodes, strict=True) if node in volts
+        }
         given = {name: _number(value, values) for name, value in call.parameters.items()}
         deeper = held_nodes(inner, blocks, given, ports)
         found |= {f"x{call.name}.{node}".lower(): level for node, level in deeper.items()}

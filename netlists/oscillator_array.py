@@ -122,7 +122,11 @@ class OscillatorArray:
         assert isinstance(core, Block)
         for call in core.elements:
             block = blocks[call.block] if isinstance(call, Call) else None
-            if not isinstance(call, Call) or not isinstance(block, Block) or not call.name.startswith(COUPLER):
+            if (
+                not isinstance(call, Call)
+                or not isinstance(block, Block)
+                or not call.name.startswith(COUPLER)
+            ):
                 continue
             key = repr((block.name, call.parameters))
             if key not in known:

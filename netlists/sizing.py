@@ -46,6 +46,13 @@ class Links:
     codes: Index | None
     full: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def unused(self) -> Array:
+        """(T, Q) strength that the legs that are off would add: they act no more, but may load; 0 without codes."""
+        if self.codes is None:
+            return np.zeros_like(self.strength)
+        return np.asarray(np.where(self.crossed, self.full[1], self.full[0]) - self.strength)
+
 
 @dataclass(frozen=True)
 class Sizing:
@@ -219,16 +226,20 @@ def _links(
 
 
 def _pulling(core: AnalogCore, links: Links, coupler: CouplerType, known: Characterization) -> Array:
-    """(T, N) mean action of a node's couplers, by measured Γ; a mutual coupler's sender is pulled as well."""
+    """(T, N) mean action of a node's couplers, by measured Γ, on both their cells, and load of legs that are off."""
     functions = coupling_functions(known, coupler)
     pulling = np.zeros((core.chunks, core.nodes))
     for function, mine in zip(
         functions, (~links.crossed.astype(bool), links.crossed.astype(bool)), strict=False
     ):
         for chunk in range(core.chunks):
-            strength = np.abs(links.strength[chunk, mine])
-            np.add.at(pulling[chunk], links.receiver[mine], strength * function.pulling)
-            np.add.at(pulling[chunk], links.sender[mine], strength * float(function.sender_rate.mean()))
+            # a signed strength pulls by its sign, as its current does
+            strength, unused = links.strength[chunk, mine], links.unused[chunk, mine]
+            onto, back = function.idle
+            received = strength * function.pulling + unused * onto
+            sent = strength * float(function.sender_rate.mean()) + unused * back
+            np.add.at(pulling[chunk], links.receiver[mine], received)
+            np.add.at(pulling[chunk], links.sender[mine], sent)
     return pulling
 
 
