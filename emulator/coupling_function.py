@@ -56,6 +56,9 @@ def _measure(
     offsets = evenly(PAIRS) + np.pi / PAIRS
     senders = [bench.copy(f"s{k}", paired, state_at(free.cycle, 0.0)) for k in range(PAIRS)]
     receivers = [bench.copy(f"r{k}", paired, state_at(free.cycle, phase)) for k, phase in enumerate(offsets)]
+    # how a rate is read depends a little on the phase, so each has a twin of its own
+    apart = bench.supply("apart")
+    doubles = [bench.copy(f"d{k}", apart, state_at(free.cycle, phase)) for k, phase in enumerate(offsets)]
     idle = _idle_pairs(bench, free, coupler, wiring, IDLE_STRENGTH * strength)
     meters = [
         bench.couple(f"c{k}", coupler, wiring, sender, receiver, paired, strength, metered=True)
@@ -65,7 +68,7 @@ def _measure(
     def output(copy: Copy) -> str:
         return copy.vector(f"v({cell.output})")
 
-    outputs = [output(copy) for copy in (twin, *senders, *receivers, *idle)]
+    outputs = [output(copy) for copy in (twin, *senders, *receivers, *doubles, *idle)]
     supplies = [supply_current(node) for node in (*alone.values(), *paired.values())]
     currents = [vector for found in meters for _, vector in found]
     end = _SETTLE + _WINDOWS
@@ -74,9 +77,9 @@ def _measure(
     centers: Array = _SETTLE + 0.5 + np.arange(_WINDOWS, dtype=np.float64)
     phase = phases(waves, outputs, free.steps.frequency, centers)
     rate = np.polyfit(free.steps.seconds(1) * centers, phase, 1)[0]
-    sender, receiver = slice(1, 1 + PAIRS), slice(1 + PAIRS, 1 + 2 * PAIRS)
+    sender, receiver, double = (slice(1 + k * PAIRS, 1 + (k + 1) * PAIRS) for k in range(3))
     difference = phase[:, receiver].mean(axis=0) - phase[:, sender].mean(axis=0)
-    own, other = (rate[receiver] - rate[0]) / strength, (rate[sender] - rate[0]) / strength
+    own, other = (rate[receiver] - rate[double]) / strength, (rate[sender] - rate[0]) / strength
     ports = {wire.port for wire, _ in meters[0]}
     predicted = np.zeros(0, np.complex128)
     if ports <= ppv.keys():
@@ -95,7 +98,7 @@ def _measure(
         sender_rate=other[order],
         pulling=float(found[0].real),
         power=_power(waves, cell, alone, paired) / strength,
-        idle=_idle_rates(rate[1 + 2 * PAIRS :] / (IDLE_STRENGTH * strength)),
+        idle=_idle_rates(rate[1 + 3 * PAIRS :] / (IDLE_STRENGTH * strength)),
     )
 
 
@@ -104,7 +107,7 @@ def _idle_pairs(
 ) -> list[Copy]:
     """Receivers, senders whose couplers have every bit at 0, and twins of either; none for a coupler without bits.
 
-    How a rate is read depends a little on the phase (2·10⁻⁵ of the frequency): each has its own twin.
+    How a rate is read depends a little on the phase (2·10⁻⁵ of a ring's frequency).
     """
     if not coupler.bits:
         return []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
-from emulator.cells import LC_POINTS, find_cell, level_lc
+from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
 from emulator.characterize import cached
 from emulator.devices import choose
 from emulator.ladder import ladder_of_array, ladder_of_lc
@@ -24,7 +25,7 @@ from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import Corrections, lc_core
 from netlists.oscillator_array import OscillatorArray, build_array
-from netlists.sizing import size
+from netlists.sizing import SizingError, size, weak_injection
 from netlists.weights import Weights
 
 PHASE, LC = "phase", "lc"
@@ -52,6 +53,11 @@ def realise(
         options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
         choice = choose(core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian)
         return PhaseLevel(core, choice, options)
+    if settings.level not in BUILT_IN and not Path(settings.level).is_file():
+        raise SizingError(
+            f"there is no level {settings.level!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
+            "cell's TOML file."
+        )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
@@ -79,7 +85,8 @@ def oscillator_array(
     array = build_array(
         sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing.as_built, settings)
     )
-    remarks = []
+    weak = weak_injection(sizing.as_built, sizing.pulling * sizing.tau)
+    remarks = [] if weak is None else [weak]
     if sizing.clipped:
         remarks.append(f"{sizing.clipped} weights were beyond the couplers' full scale and are clipped")
     return array, known, tuple(remarks)
@@ -87,7 +94,12 @@ def oscillator_array(
 
 def _coupler(cell: OscillatorCell, settings: RunSettings) -> CouplerType:
     name = settings.oscillator.coupler
-    return cell.coupler(name) if name else cell.couplers[0]
+    known = [coupler.name for coupler in cell.couplers]
+    if not known:
+        raise SizingError(f"{cell.name!r} has no couplers: describe one in its TOML file.")
+    if name is not None and name not in known:
+        raise SizingError(f"{cell.name!r} has no coupler {name!r}. Take --coupler {' or '.join(known)}.")
+    return cell.coupler(name or known[0])
 
 
 def _wires(core: AnalogCore, settings: RunSettings) -> Array | None:

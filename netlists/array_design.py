@@ -6,7 +6,7 @@ from netlists.characterization import Characterization
 from netlists.circuit import GlobalParameter
 from netlists.core import Array
 from netlists.design import AverageCurrent, Design, Frequency, Measurement, Transient
-from netlists.oscillator_array import CORE_CALL, OscillatorArray
+from netlists.oscillator_array import CORE_CALL, OscillatorArray, is_option
 
 # between which rising crossings of a cell's mean its frequency is measured: the first ones belong to the start
 _SETTLED = 3
@@ -45,7 +45,7 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         ),
         models=array.models,
         includes=array.cell.includes,
-        options=array.cell.options,
+        options=tuple(_option(line) for line in array.cell.options if is_option(line)),
         behaviour=array.cell.behaviour,
         blocks=array.blocks,
         core=tuple(block.name for block in array.blocks[-rows - 1 :]),
@@ -58,6 +58,12 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         saved=outputs,
         measurements=tuple(measurements),
     )
+
+
+def _option(line: str) -> str:
+    """As every dialect takes it: ``.temp`` is an option with a line of its own."""
+    card, _, value = line.partition(" ")
+    return f".options temp={value.strip()}" if card.lower() == ".temp" else line
 
 
 def _path(node: str) -> str:

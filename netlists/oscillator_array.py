@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -218,11 +218,11 @@ def build_array(
         f"Core: {rows} x {columns} cells, {len(sizing.links.edge)} couplers",
         notes=("outputs of the visible cells in the image's row-major order, supplies, injection and reference lines",),
     )  # fmt: skip
-    blocks = (
+    own_blocks = (
         *cell.blocks, cell.block, *drivers,
         *(block for block in coupler.blocks if block.name not in {b.name for b in cell.blocks}),
-        *row_blocks, core_block,
     )  # fmt: skip
+    blocks = (*(_with_cards(block, cell) for block in own_blocks), *row_blocks, core_block)
     supplies = {
         CELLS_SUPPLY: {port: cell.supplies[port] for port in shared},
         COUPLERS_SUPPLY: {_coupler_supply(port): cell.supplies[port] for port in supplied},
@@ -240,6 +240,20 @@ def build_array(
         outputs=outputs, supplies=supplies, core=core, sizing=sizing,
         step=fixed_step(known.f0_hz, known.points_per_cycle), stop=stop,
     )  # fmt: skip
+
+
+def _with_cards(block: Block | RawBlock, cell: OscillatorCell) -> Block | RawBlock:
+    """A user's subcircuit with the model cards and parameters that stand beside it in its file."""
+    cards = [line for line in cell.options if not is_option(line)]
+    if isinstance(block, Block) or not cards:
+        return block
+    body, ends = block.text.rstrip().rsplit("\n", 1)
+    return replace(block, text="\n".join([body, *cards, ends]))
+
+
+def is_option(line: str) -> bool:
+    """Whether a line of a cell's is for the whole netlist; others, such as models, are for its subcircuits."""
+    return line.lower().startswith((".option", ".temp"))
 
 
 def _coupler_supply(port: str) -> str:
@@ -328,6 +342,14 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
 
 def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Index | None) -> dict[str, Value]:
     """Parameters of one coupler: its strength, or that of its legs and a bit a leg and chunk."""
+    if coupler.in_chunks is None:  # one value for all time is all it takes
+        changes = np.ptp(codes) if coupler.bits and codes is not None else np.ptp(strength)
+        if changes > 0:
+            raise SizingError(
+                f"the weights change in time, and the coupler {coupler.name!r} can't. Take another --coupler, or "
+                "weights with one time chunk."
+            )
+        strength, codes = strength[:1], None if codes is None else codes[:1]
     if coupler.bits and codes is not None:
         bits = {
             f"{bit}_{chunk}": float((int(code) >> k) & 1)
@@ -337,9 +359,4 @@ def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Index 
         return {coupler.strength: full, **bits}
     if coupler.scheduled:
         return {f"{coupler.strength}_{chunk}": float(value) for chunk, value in enumerate(strength, 1)}
-    if np.ptp(strength) > 0:
-        raise SizingError(
-            f"the weights change in time, and the coupler {coupler.name!r} can't. Take another --coupler, or weights "
-            "with one time chunk."
-        )
     return {coupler.strength: float(strength[0])}

@@ -17,6 +17,7 @@ from netlists.characterization import Characterization, CouplingFunction
 from netlists.core import AnalogCore, Array, Index
 
 CROSSED = ":crossed"
+NOTICED = 0.1  # rad within a chunk, by which a node that nothing holds drifts
 FAMILIES_OF_PHASES = ("kurashil", "kuramoto")
 
 
@@ -132,6 +133,34 @@ def size(
         reference=_driven(core, "bias", known.reference_gain, tau, cell),
         as_built=built, pulling=pulling - pulling.mean(),
     )  # fmt: skip
+
+
+def weak_injection(core: AnalogCore, detuning: Array) -> str | None:
+    """A sentence on nodes that neither injection nor reference holds against a detuning; None if all are held.
+
+    The phases of such nodes run on, whatever they should stand at. That both scale with the cycles, more of them
+    do not help.
+
+    Args:
+        core: with the rates that hold, in model units.
+        detuning: (T, N) or (N,) in rad per model time unit.
+    """
+    shil = core.parameters.get("shil", np.zeros(0))
+    if not np.any(shil):
+        return None
+    pull = np.abs(np.broadcast_to(detuning, shil.shape))
+    hold = np.abs(shil) + np.abs(core.parameters["bias"])
+    drift = pull * np.diff(core.boundaries)[:, None]
+    lost = (pull > hold) & (drift > NOTICED)
+    if not lost.any():
+        return None
+    chunk, node = np.unravel_index(int(np.argmax(np.where(lost, pull - hold, -np.inf))), lost.shape)
+    return (
+        f"the injection is too weak to hold {int(lost.any(axis=0).sum())} of {core.nodes} nodes against the detuning "
+        f"of their frequency: {core.node_names[int(node)]} most, {pull[chunk, node]:.2g} rad per model time unit against "
+        f"{hold[chunk, node]:.2g} in chunk {int(chunk) + 1}; their phases drift. Take another --coupler, which pulls "
+        "less, or weights with a stronger injection (shil)."
+    )
 
 
 def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[CouplingFunction, ...]:
