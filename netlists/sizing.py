@@ -157,9 +157,9 @@ def weak_injection(core: AnalogCore, detuning: Array) -> str | None:
     chunk, node = np.unravel_index(int(np.argmax(np.where(lost, pull - hold, -np.inf))), lost.shape)
     return (
         f"the injection is too weak to hold {int(lost.any(axis=0).sum())} of {core.nodes} nodes against the detuning "
-        f"of their frequency: {core.node_names[int(node)]} most, {pull[chunk, node]:.2g} rad per model time unit against "
-        f"{hold[chunk, node]:.2g} in chunk {int(chunk) + 1}; their phases drift. Take another --coupler, which pulls "
-        "less, or weights with a stronger injection (shil)."
+        f"of their frequency: {core.node_names[int(node)]} most, {pull[chunk, node]:.2g} rad per model time unit "
+        f"against {hold[chunk, node]:.2g} in chunk {int(chunk) + 1}; their phases drift. Take another --coupler, which "
+        "pulls less, or weights with a stronger injection (shil)."
     )
 
 
