@@ -28,7 +28,7 @@ from netlists.characterization_file import (
 )
 
 # Raise it when a measurement changes what it means: what was cached before is then measured again.
-METHOD = 1
+METHOD = 2
 _OUTPUT_HARMONICS = 16
 
 Progress = Callable[[str, int, int], None]  # what is measured next, how many parts are done, of how many

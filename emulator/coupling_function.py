@@ -15,6 +15,7 @@ from netlists.characterization import CouplingFunction, PhaseSensitivity
 from netlists.core import Array
 
 PAIRS, HARMONICS = 24, 6
+IDLE_PAIRS, IDLE_STRENGTH = 4, 10.0  # with every bit at 0, and as they do less, so much stronger
 _SETTLE, _WINDOWS = 8, 14  # cycles
 _LARGEST, _SMALLEST = (
     0.15,
@@ -55,6 +56,10 @@ def _measure(
     offsets = evenly(PAIRS) + np.pi / PAIRS
     senders = [bench.copy(f"s{k}", paired, state_at(free.cycle, 0.0)) for k in range(PAIRS)]
     receivers = [bench.copy(f"r{k}", paired, state_at(free.cycle, phase)) for k, phase in enumerate(offsets)]
+    # how a rate is read depends a little on the phase, so each has a twin of its own
+    apart = bench.supply("apart")
+    doubles = [bench.copy(f"d{k}", apart, state_at(free.cycle, phase)) for k, phase in enumerate(offsets)]
+    idle = _idle_pairs(bench, free, coupler, wiring, IDLE_STRENGTH * strength)
     meters = [
         bench.couple(f"c{k}", coupler, wiring, sender, receiver, paired, strength, metered=True)
         for k, (sender, receiver) in enumerate(zip(senders, receivers, strict=True))
@@ -63,7 +68,7 @@ def _measure(
     def output(copy: Copy) -> str:
         return copy.vector(f"v({cell.output})")
 
-    outputs = [output(copy) for copy in (twin, *senders, *receivers)]
+    outputs = [output(copy) for copy in (twin, *senders, *receivers, *doubles, *idle)]
     supplies = [supply_current(node) for node in (*alone.values(), *paired.values())]
     currents = [vector for found in meters for _, vector in found]
     end = _SETTLE + _WINDOWS
@@ -72,9 +77,9 @@ def _measure(
     centers: Array = _SETTLE + 0.5 + np.arange(_WINDOWS, dtype=np.float64)
     phase = phases(waves, outputs, free.steps.frequency, centers)
     rate = np.polyfit(free.steps.seconds(1) * centers, phase, 1)[0]
-    sender, receiver = slice(1, 1 + PAIRS), slice(1 + PAIRS, None)
+    sender, receiver, double = (slice(1 + k * PAIRS, 1 + (k + 1) * PAIRS) for k in range(3))
     difference = phase[:, receiver].mean(axis=0) - phase[:, sender].mean(axis=0)
-    own, other = (rate[receiver] - rate[0]) / strength, (rate[sender] - rate[0]) / strength
+    own, other = (rate[receiver] - rate[double]) / strength, (rate[sender] - rate[0]) / strength
     ports = {wire.port for wire, _ in meters[0]}
     predicted = np.zeros(0, np.complex128)
     if ports <= ppv.keys():
@@ -93,7 +98,35 @@ def _measure(
         sender_rate=other[order],
         pulling=float(found[0].real),
         power=_power(waves, cell, alone, paired) / strength,
+        idle=_idle_rates(rate[1 + 3 * PAIRS :] / (IDLE_STRENGTH * strength)),
     )
+
+
+def _idle_pairs(
+    bench: Bench, free: FreeRun, coupler: CouplerType, wiring: tuple[Wire, ...], strength: float
+) -> list[Copy]:
+    """Receivers, senders whose couplers have every bit at 0, and twins of either; none for a coupler without bits.
+
+    How a rate is read depends a little on the phase (2·10⁻⁵ of a ring's frequency).
+    """
+    if not coupler.bits:
+        return []
+    supply = bench.supply("idle")
+    starts = [*(evenly(IDLE_PAIRS) + np.pi / IDLE_PAIRS), *np.zeros(IDLE_PAIRS)]
+    copies = [bench.copy(f"i{k}", supply, state_at(free.cycle, phase)) for k, phase in enumerate(2 * starts)]
+    receivers, senders = copies[:IDLE_PAIRS], copies[IDLE_PAIRS : 2 * IDLE_PAIRS]
+    for k, (sender, receiver) in enumerate(zip(senders, receivers, strict=True)):
+        bench.couple(f"ic{k}", coupler, wiring, sender, receiver, supply, strength, idle=True)
+    return copies
+
+
+def _idle_rates(rates: Array) -> tuple[float, float]:
+    """Of receivers and senders, on average over the phase differences."""
+    if not len(rates):
+        return 0.0, 0.0
+    coupled, alone = np.split(rates, 2)
+    receivers, senders = np.split(coupled - alone, 2)
+    return float(receivers.mean()), float(senders.mean())
 
 
 def _felt(

@@ -96,10 +96,9 @@ def ladder_of_array(
     hold = max(restoring(core), 1e-300)
     degree = len(core.edges) / core.nodes
     weights = float(np.sqrt(np.mean(core.coupling**2)))
-    first = [abs(a.harmonics[1]) for a in whole]
-    others = [float(np.linalg.norm(a.harmonics[2:])) for a in whole]
-    lag = max(abs(function.lag) for function in coupling_functions(known, coupler))
-    shape = max((o / f for o, f in zip(others, first, strict=True) if f > 0), default=0.0) + lag
+    functions = coupling_functions(known, coupler)
+    lag = max(abs(function.lag) for function in functions)
+    shape = max(float(np.linalg.norm(f.harmonics[2:])) / abs(f.gain) for f in functions) + lag
     rungs = [Rung("weights as built", "weights are exact", PhaseModel(sizing.as_built),
                   sizing.lsb / math.sqrt(12) * math.sqrt(degree) / hold)]  # fmt: skip
     # the pulling's mean is taken up by the reference, in the frame of the model without it

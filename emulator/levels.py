@@ -27,7 +27,7 @@ from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, Corrections, LcArray, lc_core
 from netlists.oscillator_array import OscillatorArray, build_array
-from netlists.sizing import Sizing, SizingError, limited, size
+from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
 
 PHASE, LC = "phase", "lc"
@@ -55,6 +55,11 @@ def realise(
         options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
         choice = choose(core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian)
         return PhaseLevel(core, choice, options)
+    if settings.level not in BUILT_IN and not Path(settings.level).is_file():
+        raise SizingError(
+            f"there is no level {settings.level!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
+            "cell's TOML file."
+        )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
@@ -80,7 +85,8 @@ def oscillator_array(
     array = build_array(
         sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
     )
-    return array, known, _clipped(sizing.clipped)
+    weak = weak_injection(sizing.as_built, sizing.pulling * sizing.tau)
+    return array, known, (*([] if weak is None else [weak]), *_clipped(sizing.clipped))
 
 
 def _clipped(count: int) -> tuple[str, ...]:
@@ -102,6 +108,8 @@ def _cell(settings: RunSettings) -> OscillatorCell:
 
 def _coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
     """The one asked for, or the cell's first."""
+    if not cell.couplers:
+        raise SizingError(f"{cell.name!r} has no couplers: describe one in its TOML file.")
     if name is None:
         return cell.couplers[0]
     try:

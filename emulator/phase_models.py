@@ -20,6 +20,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from device_models.oscillator_cell import CouplerType
+from emulator.cell_runs import harmonics
 from emulator.reference import Rate, chunked
 from netlists.characterization import Characterization, Complex
 from netlists.core import AnalogCore, Array, Index
@@ -45,7 +46,7 @@ class Action:
 
 
 def actions(known: Characterization, coupler: CouplerType, sizing: Sizing) -> tuple[Action, ...]:
-    """What an array's couplers do, by the measured Γ of each wiring; a mutual coupler acts on its sender too."""
+    """What an array's couplers do, by the measured Γ of each wiring: to both their cells, and as load when off."""
     links, found = sizing.links, []
     wired = links.crossed.astype(bool)
     for function, mine in zip(coupling_functions(known, coupler), (~wired, wired), strict=False):
@@ -53,10 +54,14 @@ def actions(known: Characterization, coupler: CouplerType, sizing: Sizing) -> tu
         strength = links.strength[:, mine]
         receiver, sender = links.receiver[mine], links.sender[mine]
         found.append(Action(receiver, sender, strength, function.harmonics))
-        if coupler.mutual or np.abs(function.sender_rate).max(initial=0.0) > 0:
-            spectrum = np.fft.rfft(function.sender_rate) / len(function.sender_rate)
-            spectrum[1:] *= 2
-            found.append(Action(sender, receiver, strength, np.conj(spectrum)))
+        # measured over the receiver's lead, which is the sender's lag; not from 0 on, nor quite evenly
+        order = min(len(function.harmonics), (len(function.phase) - 1) // 2)
+        back = np.conj(harmonics(function.phase, function.sender_rate, order))
+        found.append(Action(sender, receiver, strength, back))
+        unused = links.unused[:, mine]
+        for onto, other, rate in zip((receiver, sender), (sender, receiver), function.idle, strict=True):
+            if rate:
+                found.append(Action(onto, other, unused, np.array([rate], np.complex128)))
     return tuple(found)
 
 
@@ -79,10 +84,10 @@ def gamma_rate(core: AnalogCore, sizing: Sizing, actions: Sequence[Action], chun
     def rate(phase: Array) -> Array:
         total = -bias * np.sin(phase) - shil * np.sin(2 * phase) - frame
         wave = np.exp(1j * phase)
-        for matrix, harmonics in terms:
-            total = total + harmonics[0].real * np.asarray(matrix.sum(axis=1))[:, None]
+        for matrix, spectrum in terms:
+            total = total + spectrum[0].real * np.asarray(matrix.sum(axis=1))[:, None]
             power = np.ones_like(wave)
-            for harmonic in harmonics[1:]:
+            for harmonic in spectrum[1:]:
                 power = power * wave
                 total = total + (harmonic * power * (matrix @ np.conj(power))).real
         return np.asarray(total)

@@ -6,7 +6,7 @@ from netlists.characterization import Characterization
 from netlists.circuit import GlobalParameter
 from netlists.core import Array
 from netlists.design import AverageCurrent, Design, Measurement, Transient, settled_frequency
-from netlists.oscillator_array import CORE_CALL, OscillatorArray
+from netlists.oscillator_array import CORE_CALL, OscillatorArray, is_option
 
 
 def array_design(array: OscillatorArray, known: Characterization, start: Array) -> Design:
@@ -36,7 +36,7 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         ),
         models=array.models,
         includes=array.cell.includes,
-        options=array.cell.options,
+        options=tuple(_option(line) for line in array.cell.options if is_option(line)),
         behaviour=array.cell.behaviour,
         blocks=array.blocks,
         core=tuple(block.name for block in array.blocks[-rows - 1 :]),
@@ -73,6 +73,12 @@ def array_notes(array: OscillatorArray) -> tuple[str, ...]:
         "Names: rNNcNN_port is that port of the cell at row NN, column NN (rows from the top, columns from the left, "
         "from 00); a hidden cell's is inside the call core, a visible cell's output a port of it",
     )
+
+
+def _option(line: str) -> str:
+    """As every dialect takes it: ``.temp`` is an option with a line of its own."""
+    card, _, value = line.partition(" ")
+    return f".options temp={value.strip()}" if card.lower() == ".temp" else line
 
 
 def _path(node: str) -> str:

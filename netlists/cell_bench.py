@@ -101,9 +101,11 @@ class Bench:
 
     def couple(
         self, name: str, coupler: CouplerType, wiring: tuple[Wire, ...], sender: Copy, receiver: Copy,
-        supply: Mapping[str, str], strength: float, *, metered: bool = False,
+        supply: Mapping[str, str], strength: float, *, metered: bool = False, idle: bool = False,
     ) -> list[tuple[Wire, str]]:  # fmt: skip
         """Puts a coupler in. With ``metered`` a 0 V source measures the current into each port of the receiver.
+
+        With ``idle`` every bit of its code is 0.
 
         Returns:
             Of each such port what ngspice calls the current.
@@ -124,7 +126,8 @@ class Bench:
                 meters.append((wire, supply_current(inner)))
                 at = inner
             nodes.append(at)
-        self.elements.append(Call(name, tuple(nodes), block.name, {coupler.strength: strength}))
+        off = {f"{bit}_1": 0.0 for bit in coupler.bits} if idle else {}
+        self.elements.append(Call(name, tuple(nodes), block.name, {coupler.strength: strength, **off}))
         return meters
 
     def text(self, step: float, stop: float, record: Iterable[str], start: float = 0.0) -> str:

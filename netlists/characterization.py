@@ -65,7 +65,7 @@ class PhaseSensitivity:
 
 @dataclass(frozen=True)
 class CouplingFunction:
-    """Γ of one coupler type, measured with two cells, per unit of its strength.
+    """Γ of one coupler type, measured with two cells, per unit of its strength with every bit at 1.
 
     Attributes:
         coupler: its name.
@@ -78,6 +78,8 @@ class CouplingFunction:
         sender_rate: (P,) rad/s that the sender itself feels, per unit of strength (loading, or a passive element).
         pulling: rad/s per unit of strength, mean of ``rate``: the frequency shift whatever the phases.
         power: watts per unit of strength.
+        idle: rad/s per unit of strength by which it pulls receiver and sender while every bit is 0, as gates load
+            whether or not they conduct; 0 without bits. Part of ``rate`` and ``sender_rate`` as well.
     """
 
     coupler: str
@@ -90,6 +92,7 @@ class CouplingFunction:
     sender_rate: Array
     pulling: float
     power: float
+    idle: tuple[float, float] = (0.0, 0.0)
 
     @property
     def gain(self) -> float:

@@ -1,6 +1,6 @@
 """Characterisations as files: HDF5 with everything, JSON with the figures people ask for.
 
-HDF5: root attributes ``format`` = "ais-characterization", ``version`` = 1, the scalars of ``Characterization`` and its
+HDF5: root attributes ``format`` = "ais-characterization", ``version`` = 2, the scalars of ``Characterization`` and its
 settings; complex harmonics are (H, 2) real and imaginary parts.
 """
 
@@ -28,7 +28,7 @@ from netlists.core import Array
 from netlists.files import write_text_whole
 from netlists.printable import printable
 
-FORMAT, VERSION = "ais-characterization", 1
+FORMAT, VERSION = "ais-characterization", 2
 _SETTING = "setting_"
 _SCALARS = ("f0_hz", "amplitude_v", "mean_v", "power_w", "reference_phase", "reference_gain")
 _KINDS = ("current", "pump")
@@ -82,6 +82,10 @@ def _datasets(found: Characterization) -> dict[str, tuple[Any, str]]:
             f"coupling/{key}/harmonics": (_pairs(gamma.harmonics), "of rate, from the mean on"),
             f"coupling/{key}/predicted": (_pairs(gamma.predicted), "the same from the PPV; may be empty"),
             f"coupling/{key}/power": (gamma.power, "watts per unit of strength"),
+            f"coupling/{key}/idle": (
+                np.array(gamma.idle),
+                "rad/s of receiver and sender per unit of strength, every bit at 0",
+            ),
         }
     if (shil := found.shil) is not None:
         datasets |= {
@@ -160,6 +164,7 @@ class _Reader(hdf5.Reader):
     def _coupling(self, key: str) -> CouplingFunction:
         phase = self._real(f"coupling/{key}/phase")
         found = self._complex(f"coupling/{key}/harmonics")
+        receiver, sender = self._real(f"coupling/{key}/idle", 2).tolist()
         return CouplingFunction(
             coupler=key.removesuffix(":crossed"),
             crossed=key.endswith(":crossed"),
@@ -171,6 +176,7 @@ class _Reader(hdf5.Reader):
             sender_rate=self._real(f"coupling/{key}/sender_rate", len(phase)),
             pulling=float(found[0].real),
             power=self._scalar(f"coupling/{key}/power"),
+            idle=(receiver, sender),
         )
 
     def _shil(self) -> ShilLock:
@@ -249,6 +255,7 @@ def summary(found: Characterization) -> dict[str, Any]:
                 "gain_rad_per_s": gamma.gain * gamma.strength,
                 "lag_rad": gamma.lag,
                 "pulling_rad_per_s": gamma.pulling * gamma.strength,
+                "idle_pulling_rad_per_s": [rate * gamma.strength for rate in gamma.idle],
                 "power_w": gamma.power * gamma.strength,
                 "harmonics": _polar(gamma.harmonics * gamma.strength),
             }

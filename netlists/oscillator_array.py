@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,11 +40,13 @@ from netlists.cell_bench import fixed_step
 from netlists.characterization import Characterization
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array, Index
+from netlists.held_nodes import held_nodes
 from netlists.sizing import Sizing, SizingError
 
 INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
 CELLS_SUPPLY, COUPLERS_SUPPLY = "cells", "couplers"
 CORE_CALL = "core"
+COUPLER = "k_"  # begins the name of every coupler
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,31 @@ class OscillatorArray:
                     volts[f"x{CORE_CALL}.{name}_{inside}".lower()] = value
                 else:
                     volts[f"x{CORE_CALL}.x{row}.x{name}.{inside}".lower()] = value
-        return volts, currents
+        return volts | self._coupler_nodes, currents
+
+    @cached_property
+    def _coupler_nodes(self) -> dict[str, float]:
+        """Volts of the nodes inside the couplers, such as those of their bits, whatever the phases."""
+        blocks = {block.name: block for block in self.blocks}
+        supplies = self.supplies[COUPLERS_SUPPLY]
+        known: dict[str, dict[str, float]] = {}  # couplers with the same code are alike
+        found: dict[str, float] = {}
+        core = self.blocks[-1]
+        assert isinstance(core, Block)
+        for call in core.elements:
+            block = blocks[call.block] if isinstance(call, Call) else None
+            if (
+                not isinstance(call, Call)
+                or not isinstance(block, Block)
+                or not call.name.startswith(COUPLER)
+            ):
+                continue
+            key = repr((block.name, call.parameters))
+            if key not in known:
+                held = {p: supplies[n] for p, n in zip(block.ports, call.nodes, strict=True) if n in supplies}
+                known[key] = held_nodes(block, blocks, call.parameters, held)
+            found |= {f"x{CORE_CALL}.x{call.name}.{node}".lower(): v for node, v in known[key].items()}
+        return found
 
 
 _KINDS = {
@@ -198,11 +224,11 @@ def build_array(
             + (", with x at its end where it is wired crossed, for the other sign" if coupler.crossed else ""),
         ),
     )  # fmt: skip
-    blocks = (
+    own_blocks = (
         *cell.blocks, cell.block, *drivers,
         *(block for block in coupler.blocks if block.name not in {b.name for b in cell.blocks}),
-        *row_blocks, core_block,
     )  # fmt: skip
+    blocks = (*(_with_cards(block, cell) for block in own_blocks), *row_blocks, core_block)
     supplies = {
         CELLS_SUPPLY: {port: cell.supplies[port] for port in shared},
         COUPLERS_SUPPLY: {_coupler_supply(port): cell.supplies[port] for port in supplied},
@@ -220,6 +246,20 @@ def build_array(
         outputs=outputs, supplies=supplies, core=core, sizing=sizing, coupler=coupler,
         step=fixed_step(known.f0_hz, known.points_per_cycle), stop=stop,
     )  # fmt: skip
+
+
+def _with_cards(block: Block | RawBlock, cell: OscillatorCell) -> Block | RawBlock:
+    """A user's subcircuit with the model cards and parameters that stand beside it in its file."""
+    cards = [line for line in cell.options if not is_option(line)]
+    if isinstance(block, Block) or not cards:
+        return block
+    body, ends = block.text.rstrip().rsplit("\n", 1)
+    return replace(block, text="\n".join([body, *cards, ends]))
+
+
+def is_option(line: str) -> bool:
+    """Whether a line of a cell's is for the whole netlist; others, such as models, are for its subcircuits."""
+    return line.lower().startswith((".option", ".temp"))
 
 
 def _coupler_supply(port: str) -> str:
@@ -299,7 +339,7 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
         for wire in wiring:
             side = {"sender": names[sender], "receiver": names[receiver]}.get(wire.side)
             wires.append(_coupler_supply(wire.port) if side is None else f"{side}_{wire.port}")
-        name = f"k_{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
+        name = f"{COUPLER}{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
         given = _strengths(coupler, links.strength[:, q], links.full[int(crossed)],
                            None if links.codes is None else links.codes[:, q])  # fmt: skip
         found.append(Call(name, tuple(wires), coupler.blocks[-1].name, given))
@@ -308,6 +348,14 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
 
 def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Index | None) -> dict[str, Value]:
     """Parameters of one coupler: its strength, or that of its legs and a bit a leg and chunk."""
+    if coupler.in_chunks is None:  # one value for all time is all it takes
+        changes = np.ptp(codes) if coupler.bits and codes is not None else np.ptp(strength)
+        if changes > 0:
+            raise SizingError(
+                f"the weights change in time, and the coupler {coupler.name!r} can't. Take another --coupler, or "
+                "weights with one time chunk."
+            )
+        strength, codes = strength[:1], None if codes is None else codes[:1]
     if coupler.bits and codes is not None:
         bits = {
             f"{bit}_{chunk}": float((int(code) >> k) & 1)
@@ -317,9 +365,4 @@ def _strengths(coupler: CouplerType, strength: Array, full: float, codes: Index 
         return {coupler.strength: full, **bits}
     if coupler.scheduled:
         return {f"{coupler.strength}_{chunk}": float(value) for chunk, value in enumerate(strength, 1)}
-    if np.ptp(strength) > 0:
-        raise SizingError(
-            f"the weights change in time, and the coupler {coupler.name!r} can't. Take another --coupler, or weights "
-            "with one time chunk."
-        )
     return {coupler.strength: float(strength[0])}

@@ -17,6 +17,7 @@ from netlists.characterization import Characterization, CouplingFunction
 from netlists.core import AnalogCore, Array, Index
 
 CROSSED = ":crossed"
+NOTICED = 0.1  # rad within a chunk, by which a node that nothing holds drifts
 FAMILIES_OF_PHASES = ("kurashil", "kuramoto")
 
 
@@ -45,6 +46,13 @@ class Links:
     strength: Array
     codes: Index | None
     full: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def unused(self) -> Array:
+        """(T, Q) strength that the legs that are off would add: they act no more, but may load; 0 without codes."""
+        if self.codes is None:
+            return np.zeros_like(self.strength)
+        return np.asarray(np.where(self.crossed, self.full[1], self.full[0]) - self.strength)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,34 @@ def size(
         reference=_driven(core, "bias", known.reference_gain, tau, cell),
         as_built=built, pulling=pulling - pulling.mean(),
     )  # fmt: skip
+
+
+def weak_injection(core: AnalogCore, detuning: Array) -> str | None:
+    """A sentence on nodes that neither injection nor reference holds against a detuning; None if all are held.
+
+    The phases of such nodes run on, whatever they should stand at. That both scale with the cycles, more of them
+    do not help.
+
+    Args:
+        core: with the rates that hold, in model units.
+        detuning: (T, N) or (N,) in rad per model time unit.
+    """
+    shil = core.parameters.get("shil", np.zeros(0))
+    if not np.any(shil):
+        return None
+    pull = np.abs(np.broadcast_to(detuning, shil.shape))
+    hold = np.abs(shil) + np.abs(core.parameters["bias"])
+    drift = pull * np.diff(core.boundaries)[:, None]
+    lost = (pull > hold) & (drift > NOTICED)
+    if not lost.any():
+        return None
+    chunk, node = np.unravel_index(int(np.argmax(np.where(lost, pull - hold, -np.inf))), lost.shape)
+    return (
+        f"the injection is too weak to hold {int(lost.any(axis=0).sum())} of {core.nodes} nodes against the detuning "
+        f"of their frequency: {core.node_names[int(node)]} most, {pull[chunk, node]:.2g} rad per model time unit "
+        f"against {hold[chunk, node]:.2g} in chunk {int(chunk) + 1}; their phases drift. Take another --coupler, which "
+        "pulls less, or weights with a stronger injection (shil)."
+    )
 
 
 def coupling_functions(known: Characterization, coupler: CouplerType) -> tuple[CouplingFunction, ...]:
@@ -236,16 +272,20 @@ def _links(
 
 
 def _pulling(core: AnalogCore, links: Links, coupler: CouplerType, known: Characterization) -> Array:
-    """(T, N) mean action of a node's couplers, by measured Γ; a mutual coupler's sender is pulled as well."""
+    """(T, N) mean action of a node's couplers, by measured Γ, on both their cells, and load of legs that are off."""
     functions = coupling_functions(known, coupler)
     pulling = np.zeros((core.chunks, core.nodes))
     for function, mine in zip(
         functions, (~links.crossed.astype(bool), links.crossed.astype(bool)), strict=False
     ):
         for chunk in range(core.chunks):
-            strength = np.abs(links.strength[chunk, mine])
-            np.add.at(pulling[chunk], links.receiver[mine], strength * function.pulling)
-            np.add.at(pulling[chunk], links.sender[mine], strength * float(function.sender_rate.mean()))
+            # a signed strength pulls by its sign, as its current does
+            strength, unused = links.strength[chunk, mine], links.unused[chunk, mine]
+            onto, back = function.idle
+            received = strength * function.pulling + unused * onto
+            sent = strength * float(function.sender_rate.mean()) + unused * back
+            np.add.at(pulling[chunk], links.receiver[mine], received)
+            np.add.at(pulling[chunk], links.sender[mine], sent)
     return pulling
 
 

@@ -323,7 +323,7 @@ def break_scalar(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (break_format, "version 1"),
+        (break_format, "version 2"),
         (break_cycle, "cycle/values: has shape"),
         (break_harmonics, "NaN or infinite"),
         (break_scalar, "f0_hz"),
