@@ -517,8 +517,8 @@ def waveforms(
             axes.plot(time, reference[:, k] - turn, color=INK, lw=1.0, ls=(0, (4, 3)))
         axes.plot([], [], color=INK, lw=1.0, ls=(0, (4, 3)), label="reference")
         axes.set(title="demodulated phases, and the reference's", ylabel="phase (rad)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(LINES), borderaxespad=0.1,
-                    handlelength=1.6, columnspacing=1.2)  # fmt: skip
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.6, alignment="left",
+                    title="node")  # fmt: skip
         _ticks_of_pi(axes)
         _mark_chunks(core, [axes])
         _time_axes(core, [axes], seconds_per_unit)
