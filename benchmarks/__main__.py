@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cases import BENCHMARKS, ability
+from benchmarks.cases import BENCHMARKS, LC_CYCLES, ability
 from benchmarks.harness import (
     ROUNDS,
     Measure,
@@ -27,6 +27,8 @@ from benchmarks.harness import (
 from benchmarks.scaling import measure as measure_scaling
 from benchmarks.scaling import save as save_scaling
 from benchmarks.table import markdown, rewrite
+from benchmarks.waveforms import measure as measure_waveforms
+from benchmarks.waveforms import save as save_waveforms
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Speed and accuracy, measured.")
 console = Console()
@@ -112,6 +114,18 @@ def scaling(
     for kind, points in found.items():
         said = ", ".join(f"{nodes} nodes {median(seconds):.3g} s" for nodes, seconds in points.items())
         console.print(f"{kind}: {said}", highlight=False)
+
+
+@app.command()
+def waveforms(
+    picture: Annotated[Path, typer.Option(help="PNG to write.")] = Path("docs/lc56.png"),
+    cycles: Annotated[float, typer.Option(min=10, help="Carrier cycles of the run.")] = LC_CYCLES,
+) -> None:
+    """Simulate the 56 x 56 core as LC waveforms, minutes, and draw the README's figure."""
+    found = measure_waveforms(cycles)
+    save_waveforms(found, picture)
+    used = found.simulation.statistics
+    console.print(f"{used.cpu_s:.1f} s CPU, {used.wall_s:.1f} s; {found.counts}", highlight=False)
 
 
 def _table(measures: list[Measure]) -> Table:

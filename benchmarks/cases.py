@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time as clock
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,21 +17,26 @@ from benchmarks.harness import Benchmark, Measure
 from benchmarks.naive import naive_deck
 from benchmarks.peers import peers
 from emulator import reference
-from emulator.crosscheck import difference
+from emulator.crosscheck import Comparison, crosscheck, difference
 from emulator.devices import Choice, choose, make_deck
 from emulator.doctor import find_capabilities
+from emulator.levels import realise
 from emulator.ngspice import Capabilities, Deck, Simulation
+from emulator.realisation import Observed, Realisation
+from emulator.settings import OscillatorSettings, RunSettings
 from emulator.simulator import Simulator
 from netlists.compile import compile_core
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions, write_deck
 from netlists.scaling import Scaling
 from netlists.synthetic import window_core
+from netlists.weights import read_weights, write_weights
 
 SCALING = Scaling(tau=1e-6)
 DIGITS = Path(__file__).parents[1] / "examples" / "digits16-kurashil.h5"
 # rms coupling of the 56 x 56 core; see benchmarks/README.md for what other strengths give
 STRENGTH = 0.2
+LC_CYCLES = 1000.0
 
 
 @lru_cache(maxsize=1)
@@ -190,6 +196,87 @@ def digits16(rounds: int) -> list[Measure]:
     return [Measure("digits16", "64 samples, whole command, 2 jobs", "s wall", tuple(seconds[1:]), must=30)]
 
 
+@dataclass(frozen=True)
+class WaveformRun:
+    """One sample at the waveform level ``lc``.
+
+    Attributes:
+        core: what was trained.
+        level: its circuit.
+        simulation: its run.
+        observed: phases, amplitudes and excerpts of waveforms.
+        comparison: with the reference, and the reference's states.
+        peak_mb: of the worker above idle, over netlist, run and demodulation.
+    """
+
+    core: AnalogCore
+    level: Realisation
+    simulation: Simulation
+    observed: Observed
+    comparison: Comparison
+    peak_mb: float
+
+    @property
+    def counts(self) -> str:
+        """Time points and iterations."""
+        used = self.simulation.statistics
+        return f"{used.steps} steps, {used.iterations} iterations"
+
+
+def waveform_run(core: AnalogCore, cycles: float, folder: Path) -> WaveformRun:
+    """Sample 0 of a core through the level ``lc``, in a worker of its own; ``folder`` takes the weights file."""
+    path = folder / "weights.h5"
+    write_weights(path, core)
+    weights = read_weights(path)
+    settings = RunSettings(level="lc", oscillator=OscillatorSettings(cycles=cycles))
+    with Simulator() as simulator:
+        level = realise(weights, settings, ability(), simulator, lambda _: None)
+    start = core.initial_states(0, 0)
+    with Simulator() as simulator:  # one that has characterised no cell
+        find_capabilities(simulator)
+        idle = simulator.call(_resident)
+        simulation = timed_run(simulator, level.deck(start))
+        peak = (simulator.call(_peak) - idle) / 1e6
+        observed = level.observe(simulation, start)
+        comparison = simulator.call(crosscheck, core, observed.trajectory, settings.rows)
+    return WaveformRun(core, level, simulation, observed, comparison, peak)
+
+
+def lc56(_: int) -> list[Measure]:
+    """One sample of the 56 × 56 × 24 core, waveforms and all; minutes a run, so one run."""
+    core = window_core(56, 56, strength=STRENGTH)
+    return _waveforms("lc56", core, 1, must_s=480.0, aim_s=180.0, must_mb=300.0)
+
+
+def lc16(rounds: int) -> list[Measure]:
+    """One sample of the trained digits as waveforms; no warm-up, which would be no different."""
+    return _waveforms("lc16", read_weights(DIGITS).core, rounds, must_s=90.0)
+
+
+def _waveforms(
+    name: str, core: AnalogCore, rounds: int, *, must_s: float, aim_s: float | None = None,
+    must_mb: float | None = None,
+) -> list[Measure]:  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [waveform_run(core, LC_CYCLES, Path(folder)) for _ in range(rounds)]
+    run, check = runs[-1], runs[-1].comparison[0]
+    used = [r.simulation.statistics for r in runs]
+    amplitude = np.zeros(1) if run.observed.amplitude is None else run.observed.amplitude
+    what = f"{run.level.devices}, {run.level.jacobian} Jacobian; {LC_CYCLES:g} cycles; {run.counts}"
+    return [
+        Measure(name, "ngspice CPU of a sample", "s", tuple(u.cpu_s for u in used), must=must_s, aim=aim_s,
+                notes=what),
+        Measure(name, "wall time of the same", "s wall", tuple(u.wall_s for u in used), notes=what),
+        Measure(name, "worker's peak memory above idle", "MB", tuple(r.peak_mb for r in runs), must=must_mb),
+        Measure(name, "defect against the trained ODE, median window", "rad rms",
+                (float(np.median(check.window_rms)),)),
+        Measure(name, "defect, worst window", "rad rms", (check.worst_window,)),
+        Measure(name, "amplitude at the end over the free cell's, smallest", "ratio", (float(amplitude.min()),),
+                better="higher"),
+        Measure(name, "amplitude at the end over the free cell's, largest", "ratio", (float(amplitude.max()),)),
+    ]  # fmt: skip
+
+
 def _whole_run(out: Path, samples: int, jobs: int) -> float:
     began = clock.perf_counter()
     done = subprocess.run(
@@ -231,5 +318,7 @@ BENCHMARKS = {
         Benchmark("batch", "two jobs against one", batch),
         Benchmark("peers", "the same netlist through other ways from Python to ngspice", peers),
         Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
+        Benchmark("lc16", "a sample of the trained digits as LC waveforms", lc16, slow=True),
+        Benchmark("lc56", "a sample of the 56 x 56 x 24 core as LC waveforms", lc56, slow=True),
     )
 }

@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullLocator
 
+from emulator.sinks import Waveform
 from netlists.core import AnalogCore, Array, Index
 
 INK, FAINT, RULE = "#1f2933", "#6b7785", "#dfe4ea"
@@ -479,3 +480,53 @@ def _grid_axes(axes: Axes, core: AnalogCore) -> None:
     axes.set_aspect("equal" if max(core.shape) < 8 * min(core.shape) else "auto")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
+
+
+# -- waveforms ---------------------------------------
+
+
+def waveforms(
+    core: AnalogCore,
+    excerpts: Sequence[Waveform],
+    phases_of: tuple[Array, Array, Array],
+    seconds_per_unit: float,
+) -> bytes:
+    """PNG of a run at a waveform level: a few nodes' first and last cycles, and their phases in between.
+
+    Args:
+        core: gives node names and chunk boundaries.
+        excerpts: waveforms at the start and at the end; both of the same nodes.
+        phases_of: (R+1,) model time, and (R+1, N) phases of circuit and reference.
+        seconds_per_unit: seconds of circuit time per model time unit.
+    """
+    time, circuit, reference = phases_of
+    period = core.family.state.periodic
+    with drawing():
+        figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
+        panels = figure.subplot_mosaic([["first", "last"], ["phases", "phases"]], height_ratios=[1.0, 1.3])
+        for name, excerpt in zip(("first", "last"), excerpts, strict=True):
+            _cycles(panels[name], excerpt)
+            panels[name].set_title(f"{name} cycles")
+        panels["last"].sharey(panels["first"])
+        panels["first"].set_ylabel("node (V)")
+        axes = panels["phases"]
+        for colour, node in zip(LINES, excerpts[0].vectors, strict=False):
+            k = core.node_names.index(node)
+            turn = 0.0 if period is None else period * np.ceil(circuit[-1, k] / period - 0.5)
+            axes.plot(time, circuit[:, k] - turn, color=colour, lw=2.6, alpha=0.75, label=node)
+            axes.plot(time, reference[:, k] - turn, color=INK, lw=1.0, ls=(0, (4, 3)))
+        axes.plot([], [], color=INK, lw=1.0, ls=(0, (4, 3)), label="reference")
+        axes.set(title="demodulated phases, and the reference's", ylabel="phase (rad)")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.6, alignment="left",
+                    title="node")  # fmt: skip
+        _ticks_of_pi(axes)
+        _mark_chunks(core, [axes])
+        _time_axes(core, [axes], seconds_per_unit)
+        return png(figure, 130)
+
+
+def _cycles(axes: Axes, excerpt: Waveform) -> None:
+    for colour, values in zip(LINES, excerpt.values.T, strict=False):
+        axes.plot(excerpt.time * 1e9, values, color=colour, lw=1.3)
+    axes.set_xlabel("time (ns)")
+    axes.margins(x=0)
