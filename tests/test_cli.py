@@ -69,7 +69,7 @@ def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
             "The same command with --resume goes on",
             "[default: 1e-06]",
         ],
-        "compile": ["Example: ais compile", "ngspice -b -r testbench.raw testbench.cir", "test bench"],
+        "compile": ["Examples: ais compile", "ngspice -b -r testbench.raw testbench.cir", "test bench"],
         "inspect": ["Example: ais inspect", "output folder"],
         "doctor": ["Exit code 2", "OSDI"],
         "characterize": ["Examples: ais characterize ring", "injection locking"],
