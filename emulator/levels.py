@@ -19,7 +19,6 @@ from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from emulator.waveform_level import CellLevel, LcLevel, Watch
-from netlists.cell_file import CellFileError
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
@@ -55,11 +54,6 @@ def realise(
         options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
         choice = choose(core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian)
         return PhaseLevel(core, choice, options)
-    if settings.level not in BUILT_IN and not Path(settings.level).is_file():
-        raise SizingError(
-            f"there is no level {settings.level!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
-            "cell's TOML file."
-        )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
@@ -99,9 +93,9 @@ def _cell(settings: RunSettings) -> OscillatorCell:
     if name == LC:
         return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
     if name not in BUILT_IN and not Path(name).is_file():
-        raise CellFileError(
-            Path(name),
-            [f"no level of that name ({PHASE}, {', '.join(BUILT_IN)}), nor a cell's TOML file that is there"],
+        raise SizingError(
+            f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
+            "cell's TOML file."
         )
     return find_cell(name, trust_includes=asked.trust_includes)
 

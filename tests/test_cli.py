@@ -130,7 +130,7 @@ def test_a_simulation_that_fails_is_exit_code_1(weights: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--level", "none"], "neither a built-in cell"),
+        (["--level", "none"], "there is no level 'none'"),
         (
             ["--devices", "silicon"],
             "--devices: Input should be 'auto', 'behavioural' or 'compiled', received 'silicon'",
