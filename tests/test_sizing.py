@@ -265,7 +265,10 @@ ONE_WIRING = replace(INVERTER, crossed=None)
         (lambda: sized(still_core(), known=without("crossed")), "no coupling function of 'inverter:crossed'"),
         (lambda: sized(still_core(), known=without("action")), "does not act on 'ring': look at its wiring"),
         (lambda: sized(still_core(), known=without("sign")), "act with the same sign"),
-        (lambda: sized(still_core(), known=without("shil")), "hold shil, and 'ring' does not.*Make the cell asymmetric"),
+        (
+            lambda: sized(still_core(), known=without("shil")),
+            "hold shil, and 'ring' does not.*Make the cell asymmetric",
+        ),
         (lambda: sized(still_core(), known=without("bias")), "hold bias, and 'ring' does not"),
         (
             lambda: size(core((1, 2), PAIR, 0.1), RING, known_of(RING, ONE_WIRING), cycles=99, coupler=ONE_WIRING),
@@ -291,7 +294,7 @@ def test_couplers_that_cannot_change_refuse_weights_that_do(name: str) -> None:
             calls = [call for call in array.blocks[-1].elements if call.name.startswith("k_")]  # type: ignore[union-attr]
             assert not any(key.endswith("_2") for call in calls for key in call.parameters)  # type: ignore[union-attr]
         else:
-            with pytest.raises(SizingError, match="weights change in time, and the coupler .* can't"):
+            with pytest.raises(SizingError, match=r"weights change in time, and the coupler .* can't"):
                 build_array(trained, cell, known, sizing, fixed, (1e-7,), 1e-6)
 
 
