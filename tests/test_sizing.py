@@ -291,7 +291,7 @@ def test_couplers_that_cannot_change_refuse_weights_that_do(name: str) -> None:
             calls = [call for call in array.blocks[-1].elements if call.name.startswith("k_")]  # type: ignore[union-attr]
             assert not any(key.endswith("_2") for call in calls for key in call.parameters)  # type: ignore[union-attr]
         else:
-            with pytest.raises(SizingError, match="weights change in time, and the coupler .* can't"):
+            with pytest.raises(SizingError, match=r"weights change in time, and the coupler .* can't"):
                 build_array(trained, cell, known, sizing, fixed, (1e-7,), 1e-6)
 
 
