@@ -125,7 +125,11 @@ def waveforms(
     found = measure_waveforms(cycles)
     save_waveforms(found, picture)
     used = found.simulation.statistics
-    console.print(f"{used.cpu_s:.1f} s CPU, {used.wall_s:.1f} s; {found.counts}", highlight=False)
+    console.print(
+        f"{used.cpu_s:.1f} s CPU, {used.wall_s:.1f} s; {found.counts}; {found.peak_mb:.0f} MB above idle; "
+        f"defect {found.comparison[0].worst_window:.2g} rad rms in the worst window",
+        highlight=False,
+    )
 
 
 def _table(measures: list[Measure]) -> Table:
