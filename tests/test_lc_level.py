@@ -7,12 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
+from emulator.cells import LC_QUALITY, level_lc
+from emulator.characterize import cached
 from emulator.doctor import find_capabilities
 from emulator.levels import realise
 from emulator.settings import OscillatorSettings, RunSettings
 from emulator.simulator import Simulator
+from netlists.lc_design import design_lc
 from netlists.synthetic import window_core
 from netlists.weights import read_weights, write_weights
+
+
+def test_what_is_designed_is_what_is_measured() -> None:
+    cell = level_lc()
+    farads = float(cell.block.parameters["c"])
+    design = design_lc(1 / LC_QUALITY, points_per_cycle=cell.points_per_cycle, family_name="lc_tanh")
+    with Simulator() as simulator:
+        known = cached(simulator, cell)
+    assert known.shil is not None
+    # the averaged equation's gains: 1/(2C) a siemens, 1/(4C) a siemens pumped, 1/(2CA) an ampere
+    np.testing.assert_allclose(known.f0_hz * cell.period_guess, 1, rtol=2e-5)
+    np.testing.assert_allclose(known.amplitude_v, np.abs(design.cycle.at(0.0)[0]), rtol=2e-2)
+    np.testing.assert_allclose(known.coupling["gm"].gain * 2 * farads, design.coupling_gain, rtol=1e-4)
+    np.testing.assert_allclose(known.coupling["gm"].lag, design.coupling_lag, atol=1e-4)
+    np.testing.assert_allclose(known.shil.gain * 4 * farads, design.shil_gain, rtol=1e-2)
+    np.testing.assert_allclose(known.shil.drive_phase, design.shil_phase, atol=1e-2)
+    pulled = known.reference_gain * 2 * farads * known.amplitude_v
+    np.testing.assert_allclose(pulled, design.reference_gain, rtol=1e-2)
 
 
 def test_cells_that_nothing_pulls_keep_their_phases(tmp_path: Path) -> None:
