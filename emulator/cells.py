@@ -22,11 +22,13 @@ def level_lc(quality: float = LC_QUALITY, points: int = LC_POINTS) -> Oscillator
     return replace(cell, points_per_cycle=points)
 
 
-BUILT_IN: Mapping[str, Callable[[], OscillatorCell]] = {"lc": level_lc, "ring": ring_cell}
+BUILT_IN: Mapping[str, Callable[[], OscillatorCell]] = {
+    "lc": level_lc, "ring": ring_cell, "van-der-pol": lc_cell,
+}  # fmt: skip
 
 
 def find_cell(name: str, *, trust_includes: bool = False) -> OscillatorCell:
-    """``lc``, ``ring``, or the cell that a TOML file describes.
+    """A built-in cell, or the one that a TOML file describes.
 
     Raises:
         CellFileError: there is no such cell, or the file can't be used.

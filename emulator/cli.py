@@ -531,7 +531,7 @@ def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
 )
 def characterize(
     cell: Annotated[str, typer.Argument(
-        help="lc, ring, or a TOML file that describes a cell of your own.", show_default=False
+        help="lc, ring, van-der-pol, or a TOML file that describes a cell of your own.", show_default=False
     )],
     out: Annotated[Path | None, typer.Option(
         help="Folder for characterization.h5, .json and .png; default: out/characterize-CELL.",

@@ -51,7 +51,7 @@ CONDUCTANCE = OMEGA * CAPACITANCE / QUALITY
 def lc_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``ais characterize lc`` writes."""
     folder = tmp_path_factory.mktemp("lc")
-    result = CliRunner().invoke(app, ["characterize", "lc", "--out", str(folder)])
+    result = CliRunner().invoke(app, ["characterize", "van-der-pol", "--out", str(folder)])
     assert result.exit_code == 0, result.output
     assert "99.85" in result.output
     return folder

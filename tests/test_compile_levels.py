@@ -118,7 +118,7 @@ def shell(folder: Path) -> dict[str, float]:
 def test_the_lc_netlist_runs_from_the_shell(weights: Path, tmp_path: Path) -> None:
     files, said = written(weights, tmp_path, *LC)
     assert shell(tmp_path)["f_first"] == pytest.approx(100e6, rel=0.02)
-    for text in ("none: continuous transconductances", "tau = 1e-07 s, 20 cycles", "100.0009 MHz"):
+    for text in ("none: continuous transconductances", "tau = 1e-07 s, 20 cycles", "100 MHz"):
         assert text in said
     assert "tau = 1e-07 s per model time unit" in files["testbench.cir"]
     rows = list(csv.DictReader(files["coupler_codes.csv"].splitlines()))
