@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small import Quiet
 
 from emulator.characterize import identity
 from emulator.coupling_function import coupling_function
 from emulator.limit_cycle import free_run
+from emulator.run import run
 from emulator.sensitivity import sensitivity
+from emulator.settings import OscillatorSettings, RunSettings
 from emulator.simulator import Simulator
 from netlists.cell_bench import signals
 from netlists.cell_file import CellFileError, read_cell
+from netlists.synthetic import window_core
+from netlists.weights import write_weights
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cells" / "cross_coupled.toml"
 SKY130 = Path(os.environ.get("AIS_TEST_SKY130", Path(__file__).parents[2] / "shared" / "data" / "sky130"))
@@ -169,3 +174,14 @@ n4 = 1.8
     free = free_run(simulator, cell, cell.points_per_cycle)
     assert 1 / free.steps.frequency == pytest.approx(202e-12, rel=0.05)
     assert free.power > 1e-5
+
+    # an array of four, with ideal couplers: it runs, and draws four cells' power
+    write_weights(tmp_path / "four.h5", window_core(2, 2, radius=1, duration=2.0, strength=0.3))
+    settings = RunSettings(
+        level=str(tmp_path / "ring.toml"), samples=1, jobs=1, rows=50,
+        oscillator=OscillatorSettings(cycles=60, trust_includes=True),
+    )  # fmt: skip
+    results = run(tmp_path / "four.h5", settings, tmp_path / "out", "new", Quiet())
+    assert results.verdicts == ["COMPLETED"]
+    joules = 4 * free.power * 60 / free.steps.frequency
+    assert results.rows["energy/oscillators"][0] == pytest.approx(joules, rel=0.1)
