@@ -80,10 +80,11 @@ def oscillator_array(
         sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
     )
     weak = weak_injection(sizing.as_built, sizing.pulling * sizing.tau)
-    return array, known, (*([] if weak is None else [weak]), *_clipped(sizing.clipped))
+    return array, known, (*([] if weak is None else [weak]), *clipped_remark(sizing.clipped))
 
 
-def _clipped(count: int) -> tuple[str, ...]:
+def clipped_remark(count: int) -> tuple[str, ...]:
+    """What a user should be told of clipped weights; empty without any."""
     return (f"{count} weights were beyond the couplers' full scale and are clipped",) if count else ()
 
 
@@ -171,7 +172,7 @@ def lc_array(
         family_name="lc_tanh",
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)
-    return array, watch, _clipped(clipped)
+    return array, watch, clipped_remark(clipped)
 
 
 def _watch(

@@ -14,7 +14,7 @@ import numpy as np
 from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from emulator.figures import floorplan
-from emulator.levels import LC, PHASE, Status, lc_array, lc_options, oscillator_array
+from emulator.levels import LC, PHASE, Status, clipped_remark, lc_array, lc_options, oscillator_array
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from netlists.array_design import array_design
@@ -238,7 +238,7 @@ def _cells(request: Request, simulator: Simulator, status: Status) -> NetlistOut
     files = _design_files(array_design(array, known, request.start), request.dialect)
     facts = (
         ("codes", _codes_said(array)),
-        *_clip_facts(remarks),
+        *_clip_facts(clipped_remark(array.sizing.clipped)),
         ("unit strengths", _strengths_said(array)),
         *_time_facts(array.sizing.cycles, array.sizing.tau, array.sizing.carrier_hz, array.step),
     )
