@@ -83,14 +83,10 @@ class Realisation(Protocol):
         """The netlist as a designer takes it, by file name."""
 
 
-@dataclass(frozen=True)
-class PhaseLevel:
-    """Cells whose voltage is the phase."""
+class ChosenDevices:
+    """What a level of compiled or behavioural devices says of itself: all of it stands in the choice."""
 
-    core: AnalogCore
     choice: Choice
-    options: SolverOptions
-    rungs: tuple[Rung, ...] = ()
 
     @property
     def title(self) -> str:
@@ -113,6 +109,21 @@ class PhaseLevel:
         return self.choice.remarks
 
     @property
+    def inventory(self) -> Inventory:
+        """Counts."""
+        return self.choice.circuit.inventory
+
+
+@dataclass(frozen=True)
+class PhaseLevel(ChosenDevices):
+    """Cells whose voltage is the phase."""
+
+    core: AnalogCore
+    choice: Choice
+    options: SolverOptions
+    rungs: tuple[Rung, ...] = ()
+
+    @property
     def tau(self) -> float:
         """Seconds per model time unit."""
         return self._scaling.tau
@@ -121,11 +132,6 @@ class PhaseLevel:
     def stop(self) -> float:
         """Seconds of a run."""
         return self.choice.circuit.stop
-
-    @property
-    def inventory(self) -> Inventory:
-        """Counts."""
-        return self.choice.circuit.inventory
 
     @property
     def _scaling(self) -> Scaling:

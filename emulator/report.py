@@ -77,6 +77,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
 
     conclusion = conclude(results, settings, weights.core.family.state.unit)
     good, total = conclusion.passed, conclusion.samples
+    steps = explain(results)
     page = _environment().get_template("report.html.j2").render(
         title=printable(weights.path.name),
         conclusion=conclusion,
@@ -86,8 +87,8 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         **_images(results, weights.core, settings, shown, span),
         **_figures(results, weights.core, circuit, settings),
         table=_table(results, conclusion, settings),
-        steps=explain(results),
-        breaks=first_to_break(explain(results)),
+        steps=steps,
+        breaks=first_to_break(steps),
         effort=_effort(results),
         pace=_pace(results, circuit),
         **particulars.of_circuit(weights, circuit),

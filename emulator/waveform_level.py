@@ -16,7 +16,7 @@ from emulator.demodulate import Demodulation, Demodulator, IqDemodulator, Sampli
 from emulator.devices import Choice
 from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
-from emulator.realisation import Observed
+from emulator.realisation import ChosenDevices, Observed
 from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
 from emulator.trajectory import Trajectory
 from netlists.array_design import array_design
@@ -108,35 +108,15 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class LcLevel:
+class LcLevel(ChosenDevices):
     """LC tanks with transconductance couplers, in any form of the devices."""
 
     trained: AnalogCore
     array: LcArray
     choice: Choice
-    solver: SolverOptions
+    options: SolverOptions
     watch: Watch
     rungs: tuple[Rung, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """What was built."""
-        return self.choice.circuit.title
-
-    @property
-    def devices(self) -> str:
-        """Form of the devices."""
-        return self.choice.devices
-
-    @property
-    def jacobian(self) -> str:
-        """What compiled devices tell the solver."""
-        return self.choice.jacobian
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Of how the choice of devices fell."""
-        return self.choice.remarks
 
     @property
     def tau(self) -> float:
@@ -149,16 +129,6 @@ class LcLevel:
         return self.watch.stop
 
     @property
-    def inventory(self) -> Inventory:
-        """Counts."""
-        return self.choice.circuit.inventory
-
-    @property
-    def options(self) -> SolverOptions:
-        """Of the solver."""
-        return self.solver
-
-    @property
     def _circuit(self) -> Circuit:
         return replace(self.choice.circuit, stop=self.watch.stop)
 
@@ -167,7 +137,7 @@ class LcLevel:
         volts, amperes = self.array.start(start)
         circuit = self._circuit
         return Deck(
-            text=write_deck(circuit, self.solver, volts, self.choice.body, amperes),
+            text=write_deck(circuit, self.options, volts, self.choice.body, amperes),
             vectors=circuit.state_nodes,
             stop=circuit.stop,
             devices=circuit.inventory.devices,
@@ -191,7 +161,7 @@ class LcLevel:
         circuit = self._circuit
         measurements = self.array.measurements(circuit.state_nodes, self.trained.visible, circuit.stop)
         return write_netlist(
-            circuit, self.solver, volts, amperes, notes=self.array.notes, measurements=measurements
+            circuit, self.options, volts, amperes, notes=self.array.notes, measurements=measurements
         ).by_name()
 
 
