@@ -10,7 +10,7 @@ import queue
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from emulator.simulator import Simulator
 from netlists.files import write_text_whole
 from netlists.printable import printable
 from netlists.weights import read_weights
+
+_WAIT_S = 0.5
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
@@ -88,7 +90,9 @@ def _simulate_all(
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="sample")
     try:
         futures = [pool.submit(one, sample) for sample in todo]
-        wait(futures, return_when=FIRST_EXCEPTION)
+        # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
+        while wait(futures, _WAIT_S, FIRST_EXCEPTION).not_done and not any(map(_failed, futures)):
+            pass
         for future in futures:
             if future.done():
                 future.result()
@@ -100,6 +104,10 @@ def _simulate_all(
         pool.shutdown(wait=True)
         for simulator in simulators:
             simulator.close()
+
+
+def _failed(future: Future[None]) -> bool:
+    return future.done() and future.exception() is not None
 
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
