@@ -11,6 +11,7 @@ from emulator.cells import LC_QUALITY
 from emulator.crosscheck import WINDOWS
 from emulator.demodulate import Demodulation
 from emulator.devices import DevicesAsked, JacobianAsked
+from netlists.non_idealities import NonIdealities
 from netlists.scaling import Scaling
 
 DEFAULT_RELTOL = 1e-6
@@ -71,6 +72,7 @@ class RunSettings(BaseModel):
     scaling: Scaling = Field(default_factory=lambda: Scaling.model_validate({}))
     reltol: float = Field(DEFAULT_RELTOL, gt=0, lt=1, description="ngspice's relative tolerance")
     rows: int = Field(200, ge=WINDOWS, description="rows recorded; the step is at most the run over this")
+    non_idealities: NonIdealities = Field(default_factory=lambda: NonIdealities.model_validate({}))
     adc: AdcSettings = Field(default_factory=AdcSettings)
     windows: int = Field(WINDOWS, ge=1, description="windows of the defect")
     acceptance: Acceptance = Field(default_factory=lambda: Acceptance.model_validate({}))
