@@ -19,28 +19,27 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from device_models.adc import AdcSettings
 from device_models.families import family
 from device_models.oscillator_cell import OscillatorCell
-from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
 from emulator.cell_figure import cell_figure
 from emulator.cell_runs import BenchFailed, CellFault
 from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
+from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
-from emulator.folder import REPORT, FolderError, Mode
+from emulator.folder import REPORT
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
-from emulator.settings import DEFAULT_RELTOL, RunSettings, default_acceptance, default_bits
+from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.cell_file import CellFileError
@@ -246,8 +245,7 @@ def run(
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
     with _unusable_input():
         checked = read_weights(weights)
-        low, high = readout_range(checked.core.readout)
-        settings = RunSettings.model_validate({
+        settings = settings_for(checked.core.readout, {
             "samples": samples, "seed": seed, "level": level, "devices": devices, "jacobian": jacobian,
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
             "oscillator": {
@@ -256,10 +254,9 @@ def run(
                 "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
                 "trust_includes": trust_includes,
             },
-            "adc": AdcSettings(bits=adc_bits or default_bits(level), low=low, high=high),
-            "acceptance": default_acceptance(level),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
             **({"jobs": jobs} if jobs is not None else {}),
+            **({"adc": {"bits": adc_bits}} if adc_bits is not None else {}),
         })  # fmt: skip
     kept = f"Finished samples are kept in {out}; the same command with --resume goes on"
     with _unusable_input():

@@ -11,21 +11,23 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from emulator.acquire import check_converter
+from emulator.claimed import Mode
 from emulator.doctor import find_capabilities
-from emulator.folder import Mode, OutputFolder, claim
+from emulator.folder import OutputFolder, claim
 from emulator.levels import realise
 from emulator.ngspice import Capabilities
 from emulator.realisation import Realisation
 from emulator.report import write_report
-from emulator.results import Results, gather, write_results
-from emulator.sample import Observer, Plan, run_sample
+from emulator.results import Columns, Results, gather, write_results
+from emulator.sample import Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
 from netlists.files import write_text_whole
@@ -33,6 +35,22 @@ from netlists.printable import printable
 from netlists.weights import read_weights
 
 _WAIT_S = 0.5
+
+
+class Observer(Protocol):
+    """What a run tells while it goes on; called from several threads."""
+
+    def status(self, text: str) -> None:
+        """What is being done before the samples can be planned."""
+
+    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
+        """Before the first sample: how many there are, how many are left, by which simulator and devices."""
+
+    def progress(self, sample: int, fraction: float) -> None:
+        """Simulated time of a sample done, 0 to 1."""
+
+    def finished(self, sample: int, row: Columns) -> None:
+        """A sample is finished and on disk."""
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
@@ -79,7 +97,8 @@ def _simulate_all(
     def one(sample: int) -> None:
         simulator = idle.get()
         try:
-            part = run_sample(plan, simulator, sample, folder.run_folder(sample), observer)
+            progress = partial(observer.progress, sample)
+            part = run_sample(plan, simulator, sample, folder.run_folder(sample), progress)
             if stopping.is_set():  # killed by us, not by itself: nothing to record
                 return
             write_results(folder.part(sample), part)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from emulator.acquire import acquire, on_rails
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.folder import DECK
 from emulator.ladder import costs, ends
-from emulator.ngspice import Capabilities, Statistics
+from emulator.ngspice import Statistics
 from emulator.realisation import Observed, Realisation
 from emulator.reference import ReferenceFailed
-from emulator.results import ROWS, Columns, Results
+from emulator.results import ROWS, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory
@@ -26,22 +27,6 @@ from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
 from netlists.scaling import Scaling
 from netlists.weights import Weights
-
-
-class Observer(Protocol):
-    """What a run tells while it goes on; called from several threads."""
-
-    def status(self, text: str) -> None:
-        """What is being done before the samples can be planned."""
-
-    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
-        """Before the first sample: how many there are, how many are left, by which simulator and devices."""
-
-    def progress(self, sample: int, fraction: float) -> None:
-        """Simulated time of a sample done, 0 to 1."""
-
-    def finished(self, sample: int, row: Columns) -> None:
-        """A sample is finished and on disk."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +38,25 @@ class Plan:
     realisation: Realisation
 
 
-def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
-    """One sample from its initial state to its codes, as results of one row."""
+def run_sample(
+    plan: Plan, simulator: Simulator, sample: int, folder: Path,
+    on_progress: Callable[[float], None] | None = None,
+) -> Results:  # fmt: skip
+    """One sample from its initial state to its codes, as results of one row.
+
+    Args:
+        plan: what it shares with the other samples.
+        simulator: runs the circuit and the reference.
+        sample: its number.
+        folder: the simulator's working folder; keeps the log, and the deck of a simulation that failed.
+        on_progress: called with the fraction of simulated time done.
+    """
     core, settings = plan.weights.core, plan.settings
     start = core.initial_states(settings.seed, sample)
     deck = plan.realisation.deck(start)
     simulation = simulator.simulate(
-        deck, folder=folder, limit_s=settings.time_limit_s,
-        on_progress=lambda fraction: observer.progress(sample, fraction),
-    )  # fmt: skip
+        deck, folder=folder, limit_s=settings.time_limit_s, on_progress=on_progress
+    )
     judgement, statistics = simulation.judgement, simulation.statistics
     if not judgement.completed:
         write_text_whole(folder / DECK, deck.text)

@@ -25,8 +25,9 @@ from small import Quiet, assert_same_results, small_core, small_run, small_weigh
 from typer.testing import CliRunner
 
 import emulator.run
+from emulator.claimed import FolderError
 from emulator.cli import app
-from emulator.folder import FolderError, claim
+from emulator.folder import claim
 from emulator.results import (
     ROWS,
     Results,
@@ -209,7 +210,7 @@ def test_a_lock_that_was_taken_away_meanwhile_is_not_enough(
         (tmp_path / "out" / ".lock").unlink()
         flock(stream, how)
 
-    monkeypatch.setattr("emulator.folder.fcntl.flock", remove_then_lock)
+    monkeypatch.setattr("emulator.claimed.fcntl.flock", remove_then_lock)
     with (
         pytest.raises(FolderError, match="another run is writing there"),
         claim(tmp_path / "out", "new", IDENTITY),

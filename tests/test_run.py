@@ -18,8 +18,8 @@ import emulator.sample
 from device_models.adc import AdcSettings, digitise
 from device_models.families import FAMILIES
 from device_models.readout import read_out
+from emulator.claimed import FolderError
 from emulator.conclusion import saturation
-from emulator.folder import FolderError
 from emulator.results import Results, read_results
 from emulator.settings import RunSettings
 from emulator.verdict import Verdict
