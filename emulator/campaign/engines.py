@@ -1,0 +1,176 @@
+"""Where a campaign's items are executed: threads that own simulators here, or the workers of a Dask cluster.
+
+Both are an ``Executor`` of the standard library, and any other serves as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.campaign.work import Circumstances, Crew, Item, Outcome, circumstances, execute
+from emulator.simulator import Simulator
+from netlists.printable import printable
+from netlists.weights import Weights
+
+CONNECT_S = 15.0
+WORKERS_S = 30.0
+Warn = Callable[[str], None]
+
+
+class ClusterError(RuntimeError):
+    """No cluster there, or none that can be used; the message says what would help."""
+
+
+@dataclass
+class Engine:
+    """An executor, and what a campaign has to know of it.
+
+    Attributes:
+        executor: takes ``execute``.
+        slots: how many items it executes at once, now.
+        where: in words.
+        share: makes a weights file's handle, the second argument of ``execute``; by default its path.
+        more: further arguments of ``execute``.
+        refuse: called after a worker has refused an item; has to see that no item goes there again.
+    """
+
+    executor: Executor
+    slots: Callable[[], int]
+    where: str
+    share: Callable[[Weights], Any] = lambda weights: weights.path.absolute()
+    more: tuple[Any, ...] = ()
+    refuse: Callable[[], None] = lambda: None
+    _handles: dict[str, Any] = field(default_factory=dict)
+
+    def submit(self, item: Item, weights: Weights) -> Future[Outcome]:
+        """Hands an item to the executor."""
+        if item.weights_sha256 not in self._handles:
+            self._handles[item.weights_sha256] = self.share(weights)
+        return self.executor.submit(execute, item, self._handles[item.weights_sha256], *self.more)
+
+    def forget(self) -> None:
+        """Shares the weights anew with the next items: what was shared may have been lost with a worker."""
+        self._handles.clear()
+
+
+def examine() -> Circumstances:
+    """The circumstances here, asked for in a simulator's process.
+
+    Raises:
+        NgspiceUnavailable: no ngspice library can be loaded.
+    """
+    with Simulator() as simulator:
+        return simulator.call(circumstances, limit_s=60)
+
+
+@contextmanager
+def local(jobs: int) -> Iterator[Engine]:
+    """Simulators of this machine, one a job; ended with whatever they are doing when the context ends."""
+    crew = Crew()
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="item")
+    try:
+        yield Engine(pool, lambda: jobs, f"{jobs} job{'s' * (jobs != 1)} here", more=(crew,))
+    finally:
+        crew.end()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def cluster(address: str, ours: Circumstances, warn: Warn) -> Iterator[Engine]:
+    """The workers of a Dask cluster, but for those in other circumstances than ours: these are refused.
+
+    Raises:
+        ClusterError: Dask is not installed, nobody answers, or no worker can be used.
+    """
+    client = _client(address)
+    try:
+        workers = _Workers(client, ours, warn)
+        workers.look()
+        engine = Engine(
+            workers.executor(), workers.threads, f"the cluster at {printable(address)}",
+            share=lambda weights: client.scatter(_content(weights), broadcast=True),
+        )  # fmt: skip
+
+        def refuse() -> None:
+            workers.look()
+            engine.executor = workers.executor()
+
+        engine.refuse = refuse
+        yield engine
+    finally:
+        client.close(timeout=5)
+
+
+def _content(weights: Weights) -> bytes:
+    return weights.path.read_bytes()
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterError(
+            "--cluster needs Dask. Install it with: pip install 'ais-emulator[dask]'"
+        ) from error
+    try:
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {printable(address)} within {CONNECT_S:g} s ({printable(str(error))}). "
+            "Give the address that it prints when it starts, such as tcp://host:8786."
+        ) from error
+
+
+class _Workers:
+    """A cluster's workers: which may be used, and how many items they take at once."""
+
+    def __init__(self, client: Any, ours: Circumstances, warn: Warn) -> None:
+        self._client, self._ours, self._warn = client, ours, warn
+        self._good: Sequence[str] | None = None  # None while all that come may be used
+
+    def look(self) -> None:
+        """Examines all workers there are.
+
+        Raises:
+            ClusterError: none can be used.
+        """
+        try:
+            self._client.wait_for_workers(1, timeout=WORKERS_S)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the cluster has no workers, and none came within {WORKERS_S:g} s."
+            ) from error
+        found = self._client.run(examine, on_error="return")
+        refused = {}
+        for worker, theirs in found.items():
+            if isinstance(theirs, Circumstances):
+                different = self._ours.differences(theirs)
+            else:
+                different = [f"can't tell: {type(theirs).__name__}: {printable(str(theirs))}"]
+            if different:
+                refused[worker] = ", ".join(different)
+        for worker, why in refused.items():
+            self._warn(f"worker {worker} is refused, its results would not be comparable: {why}")
+        good = [worker for worker in found if worker not in refused]
+        if not good:
+            raise ClusterError(
+                "no worker of the cluster can be used: each has another version of the package or another ngspice "
+                "than this machine. Install the same there."
+            )
+        # without a bad one, those that come later are welcome: every item looks for itself
+        self._good = good if refused else None
+
+    def executor(self) -> Executor:
+        """Of the workers that may be used."""
+        only = {} if self._good is None else {"workers": self._good}
+        found: Executor = self._client.get_executor(pure=False, **only)
+        return found
+
+    def threads(self) -> int:
+        """Of the workers that may be used."""
+        known = self._client.nthreads()
+        return sum(count for worker, count in known.items() if self._good is None or worker in self._good)
