@@ -82,7 +82,7 @@ def svg(figure: Figure) -> bytes:
     stream = io.BytesIO()
     # savefig would draw twice, the first time for nothing: the layout is found in the second
     canvas = FigureCanvasSVG(figure)
-    canvas.print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    canvas.print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
     text = stream.getvalue()
     return text[text.index(b"<svg") :]  # without the document type, which names an address
 
@@ -91,7 +91,7 @@ def png(figure: Figure, dpi: float) -> bytes:
     """A figure as PNG."""
     stream = io.BytesIO()
     figure.set_dpi(dpi)
-    FigureCanvasAgg(figure).print_png(stream, metadata=NO_SOFTWARE)
+    FigureCanvasAgg(figure).print_png(stream, metadata=NO_SOFTWARE)  # type: ignore[no-untyped-call]
     return stream.getvalue()
 
 
