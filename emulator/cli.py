@@ -22,7 +22,10 @@ from rich.text import Text
 from device_models.families import family
 from device_models.oscillator_cell import OscillatorCell
 from emulator import doctor as doctor_module
-from emulator.cell_figure import cell_figure
+from emulator.campaign.engines import ClusterError
+from emulator.campaign.file import CampaignError
+from emulator.campaign.sweep import sweep as sweep_job
+from emulator.campaign.terminal import Terminal
 from emulator.cell_runs import BenchFailed, CellFault
 from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
@@ -96,7 +99,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError,
+    NetlistError, CampaignError, ClusterError,
 )  # fmt: skip
 
 
@@ -240,9 +243,7 @@ def run(
     reference solver, and is read out through an ADC. A sample passes if its defect stays below 1e-3 rad rms
     in every window and 99 % of its codes are within 1 LSB of the reference's.
     """
-    if overwrite and resume:
-        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
-    mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
+    mode = _mode(overwrite, resume)
     with _unusable_input():
         checked = read_weights(weights)
         settings = settings_for(checked.core.readout, {
@@ -435,6 +436,62 @@ def _conclude(results: Results, out: Path) -> None:
 
 
 @app.command(
+    epilog="Example: ais sweep examples/campaigns/bits.toml --out out/bits. "
+    "Interrupted? The same command with --resume goes on."
+)
+def sweep(
+    campaign: Annotated[Path, typer.Argument(
+        help="Campaign file (TOML): weights files, samples, seeds, and a grid or list of settings.", show_default=False
+    )],
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for campaign.h5, report and figures; default: out/ and the campaign file's name.",
+        show_default=False,
+    )] = None,
+    jobs: Annotated[int | None, typer.Option(
+        min=1, help="Simulators side by side; default: one a processor.", show_default=False
+    )] = None,
+    cluster: Annotated[str | None, typer.Option(
+        help="Address of a Dask scheduler, such as tcp://host:8786: its workers simulate, with the same version of "
+        "this package and the same ngspice as here.", show_default=False,
+    )] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier campaign's results.")] = False,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Finish an interrupted campaign, or add points, seeds or samples to it."
+    )] = False,
+) -> None:  # fmt: skip
+    """Run a campaign: a grid or list of settings x weights files x seeds x samples.
+
+    Every sample is made as by `ais run`. The report shows quality and fidelity against each setting that is swept,
+    with confidence intervals, and the first value at which quality falls.
+    """
+    if jobs is not None and cluster is not None:
+        _stop(UNUSABLE, "--jobs is of this machine, and --cluster takes another's workers: choose one")
+    folder = out if out is not None else Path("out") / campaign.stem
+    kept = f"Finished samples are kept in {folder}; the same command with --resume goes on"
+    with _unusable_input():
+        try:
+            with _terminated_as_interrupted(), Terminal(errors) as terminal:
+                swept = sweep_job(
+                    campaign, folder, _mode(overwrite, resume), terminal, jobs=jobs, address=cluster
+                )
+        except KeyboardInterrupt:
+            _stop(FAILED, f"interrupted. {kept}")
+        except (ClusterError, NgspiceUnavailable):  # RuntimeErrors too, but nothing was done yet
+            raise
+        except (OSError, RuntimeError) as error:
+            _stop(FAILED, f"{error}. {kept}")
+    console.print(Text(f"report: {printable(str(swept.report), longest=None)}"), soft_wrap=True)
+    if swept.failed:
+        _stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
+
+
+def _mode(overwrite: bool, resume: bool) -> Mode:
+    if overwrite and resume:
+        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+    return "overwrite" if overwrite else "resume" if resume else "new"
+
+
+@app.command(
     name="compile",
     epilog="Examples: ais compile examples/digits16-kurashil.h5 --out out/netlist; "
     "ais compile weights.h5 --level ring --cycles 200 --out out/ring. Then, in that folder: "
@@ -550,6 +607,10 @@ def characterize(
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
             write_summary(folder / SUMMARY_FILE, found)
+            from emulator.cell_figure import (
+                cell_figure,
+            )  # with matplotlib, which other commands need not wait for
+
             write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
         except OSError as error:
             _stop(UNUSABLE, f"can't write to {folder}: {error}")

@@ -47,7 +47,7 @@ class NonIdealities(BaseModel):
     dead: Share = Field(0.0, ge=0, le=1, description="share of the couplers that are stuck at zero")
     stuck: Share = Field(0.0, ge=0, le=1, description="share of the couplers that are stuck at full scale")
     noise: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="of white noise on every state: sigma, state unit per root model time"
+        0.0, ge=0, allow_inf_nan=False, description="white noise on every state, sigma: state unit per root model time"
     )  # fmt: skip
     noise_step: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="model time between grid points of the noise; None: chosen"

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 from emulator.campaign.engines import Engine, cluster, examine, local
 from emulator.campaign.file import Campaign, CampaignError, Point, read_campaign
 from emulator.campaign.journal import Journal, JournalError
-from emulator.campaign.report import write_campaign_report
 from emulator.campaign.store import write_campaign
 from emulator.campaign.tally import Pace, Tally
 from emulator.campaign.work import Circumstances, Item, Outcome, WeightsChanged, WorkerRefused, items_of
@@ -125,10 +124,16 @@ def sweep(
         observer.status(f"writing {STORE}")
         work.store()
         observer.status("drawing the report")
-        write_campaign_report(out / STORE, out / REPORT, out / FIGURES)
+        _write_report(out)
         describe(out, OF_A_CAMPAIGN, state="finished", finished=_now())
     failed = sum(tally.failed for tally in work.tallies)
     return Swept(campaign.simulations, failed, out / REPORT)
+
+
+def _write_report(out: Path) -> None:
+    from emulator.campaign.report import write_campaign_report  # with matplotlib, half a second
+
+    write_campaign_report(out / STORE, out / REPORT, out / FIGURES)
 
 
 def _journal(out: Path, observer: Observer) -> Journal:

@@ -33,7 +33,9 @@ class Terminal:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._campaign: Campaign | None = None
         self._tallies: Sequence[Tally] = ()
-        self._latest: dict[int, None] = {}  # points by when something of theirs was finished, the last at the end
+        self._latest: dict[
+            int, None
+        ] = {}  # points by when something of theirs was finished, the last at the end
         self._shown = -math.inf
 
     def __enter__(self) -> Terminal:
@@ -69,7 +71,11 @@ class Terminal:
         """Remembers which points are at work; says why a sample was not simulated to the end."""
         self._latest.pop(item.point, None)
         self._latest[item.point] = None
-        if outcome.verdict != Verdict.COMPLETED and self._campaign is not None and self._tallies[item.point].failed == 1:
+        if (
+            outcome.verdict != Verdict.COMPLETED
+            and self._campaign is not None
+            and self._tallies[item.point].failed == 1
+        ):
             point = self._campaign.describe(self._campaign.points[item.point])
             reason = str(outcome.columns["samples/reason"])
             self.warn(f"{point}, sample {item.sample}: {outcome.verdict}: {reason}")
@@ -111,9 +117,19 @@ class Terminal:
         room = max(3, self._console.height - AROUND)
         latest = list(self._latest)[-room:]
         others = (point.number for point in self._campaign.points if point.number not in self._latest)
-        chosen = sorted([*latest, *(number for number, _ in zip(others, range(room - len(latest)), strict=False))])
+        chosen = sorted(
+            [*latest, *(number for number, _ in zip(others, range(room - len(latest)), strict=False))]
+        )
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-        for heading in ("weights", *self._campaign.axes, "done", "worst window", "pixel rms", "codes ≤ 1 LSB", "s"):
+        for heading in (
+            "weights",
+            *self._campaign.axes,
+            "done",
+            "worst window",
+            "pixel rms",
+            "codes ≤ 1 LSB",
+            "s",
+        ):
             table.add_column(heading, justify="left" if heading == "weights" else "right", no_wrap=True)
         for number in chosen:
             point, tally = self._campaign.points[number], self._tallies[number]
