@@ -5,7 +5,9 @@ Both are an ``Executor`` of the standard library, and any other serves as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+import time as clock
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +20,16 @@ from netlists.weights import Weights
 
 CONNECT_S = 15.0
 WORKERS_S = 30.0
+COUNT_EVERY_S = 2.0
 Warn = Callable[[str], None]
 
 
 class ClusterError(RuntimeError):
     """No cluster there, or none that can be used; the message says what would help."""
+
+
+class ClusterLost(RuntimeError):
+    """A cluster that was there and is no more."""
 
 
 @dataclass
@@ -112,16 +119,23 @@ def _content(weights: Weights) -> bytes:
 def _client(address: str) -> Any:
     try:
         from distributed import Client
+        from distributed.comm import connect
     except ImportError as error:
         raise ClusterError(
             "--cluster needs Dask. Install it with: pip install 'ais-emulator[dask]'"
         ) from error
+
+    async def knock() -> None:
+        await (await connect(address, timeout=CONNECT_S)).close()
+
     try:
+        asyncio.run(knock())  # a client that can't connect goes on trying in the background
         return Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # what is there may be anything, and so is what comes of talking to it
         raise ClusterError(
-            f"no Dask scheduler answers at {printable(address)} within {CONNECT_S:g} s ({printable(str(error))}). "
-            "Give the address that it prints when it starts, such as tcp://host:8786."
+            f"no Dask scheduler answers at {printable(address)!r} within {CONNECT_S:g} s "
+            f"({type(error).__name__}: {printable(str(error))}). Give the address that it prints when it starts, "
+            "such as tcp://host:8786."
         ) from error
 
 
@@ -130,39 +144,35 @@ class _Workers:
 
     def __init__(self, client: Any, ours: Circumstances, warn: Warn) -> None:
         self._client, self._ours, self._warn = client, ours, warn
-        self._good: Sequence[str] | None = None  # None while all that come may be used
+        self._good: list[str] | None = None  # None while all that come may be used
+        self._refused: dict[str, str] = {}
+        self._threads, self._counted = 0, -COUNT_EVERY_S
 
     def look(self) -> None:
         """Examines all workers there are.
 
         Raises:
             ClusterError: none can be used.
+            ClusterLost: the scheduler is gone.
         """
         try:
             self._client.wait_for_workers(1, timeout=WORKERS_S)
+            found = self._client.run(examine, on_error="return")
         except TimeoutError as error:
             raise ClusterError(
                 f"the cluster has no workers, and none came within {WORKERS_S:g} s."
             ) from error
-        found = self._client.run(examine, on_error="return")
-        refused = {}
-        for worker, theirs in found.items():
-            if isinstance(theirs, Circumstances):
-                different = self._ours.differences(theirs)
-            else:
-                different = [f"can't tell: {type(theirs).__name__}: {printable(str(theirs))}"]
-            if different:
-                refused[worker] = ", ".join(different)
-        for worker, why in refused.items():
-            self._warn(f"worker {worker} is refused, its results would not be comparable: {why}")
-        good = [worker for worker in found if worker not in refused]
+        except Exception as error:
+            raise _lost(error) from error
+        good = [worker for worker, theirs in found.items() if not self._differs(worker, theirs)]
         if not good:
             raise ClusterError(
                 "no worker of the cluster can be used: each has another version of the package or another ngspice "
                 "than this machine. Install the same there."
             )
         # without a bad one, those that come later are welcome: every item looks for itself
-        self._good = good if refused else None
+        self._good = good if self._refused else None
+        self._counted = -COUNT_EVERY_S
 
     def executor(self) -> Executor:
         """Of the workers that may be used."""
@@ -171,6 +181,34 @@ class _Workers:
         return found
 
     def threads(self) -> int:
-        """Of the workers that may be used."""
-        known = self._client.nthreads()
-        return sum(count for worker, count in known.items() if self._good is None or worker in self._good)
+        """Of the workers that may be used.
+
+        Raises:
+            ClusterLost: the scheduler is gone.
+        """
+        if clock.monotonic() - self._counted > COUNT_EVERY_S:
+            try:
+                known = self._client.nthreads()
+            except Exception as error:
+                raise _lost(error) from error
+            allowed = (count for worker, count in known.items() if self._good is None or worker in self._good)
+            self._threads, self._counted = sum(allowed), clock.monotonic()
+        return self._threads
+
+    def _differs(self, worker: str, theirs: Circumstances | Exception) -> bool:
+        """Whether a worker is refused; said once."""
+        if isinstance(theirs, Circumstances):
+            different = self._ours.differences(theirs)
+        else:
+            different = [f"{type(theirs).__name__}: {printable(str(theirs))}"]
+        if different and worker not in self._refused:
+            self._refused[worker] = ", ".join(different)
+            self._warn(
+                f"worker {worker} is refused, its results would not be comparable: {self._refused[worker]}"
+            )
+        return bool(different)
+
+
+def _lost(error: Exception) -> ClusterLost:
+    said = printable(str(error)) or type(error).__name__
+    return ClusterLost(f"the cluster's scheduler no longer answers ({said})")

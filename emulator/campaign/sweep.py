@@ -104,18 +104,19 @@ def sweep(
     """
     campaign = read_campaign(path)
     ours = examine()
-    with taken(out, OF_A_CAMPAIGN, mode, {}), _journal(out, observer) as journal:
+    with (
+        _engine(jobs, address, ours, observer) as engine,
+        taken(out, OF_A_CAMPAIGN, mode, {}),
+        _journal(out, observer) as journal,
+    ):
         describe(out, OF_A_CAMPAIGN, **_described(out))
         write_text_whole(out / COPY, campaign.text)
         work = _Work(campaign, ours, journal, out / STORE)
+        observer.planned(campaign, work.tallies, ours, engine.where)
+        if work.unused:
+            observer.warn(f"{work.unused} finished samples here are of other settings or versions: not used")
         try:
-            with _engine(jobs, address, ours, observer) as engine:
-                observer.planned(campaign, work.tallies, ours, engine.where)
-                if work.unused:
-                    observer.warn(
-                        f"{work.unused} finished samples here are of other settings or versions: not used"
-                    )
-                _simulate_all(work, engine, observer)
+            _simulate_all(work, engine, observer)
         except BaseException:
             if len(journal):
                 with suppress(OSError):  # what is finished is in the journal anyhow
@@ -235,7 +236,7 @@ def _simulate_all(work: _Work, engine: Engine, observer: Observer) -> None:
             item = again.pop() if again else next(left, None)
             if item is None:
                 break
-            flying[engine.submit(item, work.weights(item))] = item
+            flying[_submitted(item, work, engine)] = item
         if not flying:
             return
         # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
@@ -251,6 +252,13 @@ def _simulate_all(work: _Work, engine: Engine, observer: Observer) -> None:
         if clock.monotonic() - stored > max(_STORE_EVERY_S, 20 * work.store_s):
             work.store()
             stored = clock.monotonic()
+
+
+def _submitted(item: Item, work: _Work, engine: Engine) -> Future[Outcome]:
+    try:
+        return engine.submit(item, work.weights(item))
+    except Exception as error:
+        raise ItemLost(f"{engine.where} takes no more samples ({type(error).__name__}: {error})") from error
 
 
 def _outcome(
