@@ -466,14 +466,12 @@ def sweep(
     """
     if jobs is not None and cluster is not None:
         _stop(UNUSABLE, "--jobs is of this machine, and --cluster takes another's workers: choose one")
-    folder = out if out is not None else Path("out") / campaign.stem
+    mode, folder = _mode(overwrite, resume), out if out is not None else Path("out") / campaign.stem
     kept = f"Finished samples are kept in {folder}; the same command with --resume goes on"
     with _unusable_input():
         try:
             with _terminated_as_interrupted(), Terminal(errors) as terminal:
-                swept = sweep_job(
-                    campaign, folder, _mode(overwrite, resume), terminal, jobs=jobs, address=cluster
-                )
+                swept = sweep_job(campaign, folder, mode, terminal, jobs=jobs, address=cluster)
         except KeyboardInterrupt:
             _stop(FAILED, f"interrupted. {kept}")
         except (ClusterError, NgspiceUnavailable):  # RuntimeErrors too, but nothing was done yet

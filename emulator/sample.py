@@ -129,7 +129,9 @@ def _row(
         else:
             check, states = comparison
             # the reference goes through the very same converter, noise included: only the circuit differs
-            seen = acquire(core, Trajectory(check.row_time, states), *seen_by)
+            # rows are the nearest time points, and one can be nearest to two of them
+            rising = np.unique(check.row_time, return_index=True)[1]
+            seen = acquire(core, Trajectory(check.row_time[rising], states[rising]), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
             if models is not None:
                 row |= _ladder_columns(core, np.concatenate([models, circuit.state[-1:]]), settings)

@@ -10,13 +10,13 @@ import time as clock
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from emulator.campaign.work import Circumstances, Crew, Item, Outcome, circumstances, execute
 from emulator.simulator import Simulator
 from netlists.printable import printable
-from netlists.weights import Weights
 
 CONNECT_S = 15.0
 WORKERS_S = 30.0
@@ -40,7 +40,7 @@ class Engine:
         executor: takes ``execute``.
         slots: how many items it executes at once, now.
         where: in words.
-        share: makes a weights file's handle, the second argument of ``execute``; by default its path.
+        here: whether the files of this machine are there.
         more: further arguments of ``execute``.
         refuse: called after a worker has refused an item; has to see that no item goes there again.
     """
@@ -48,20 +48,20 @@ class Engine:
     executor: Executor
     slots: Callable[[], int]
     where: str
-    share: Callable[[Weights], Any] = lambda weights: weights.path.absolute()
+    here: bool
     more: tuple[Any, ...] = ()
     refuse: Callable[[], None] = lambda: None
-    _handles: dict[str, Any] = field(default_factory=dict)
 
-    def submit(self, item: Item, weights: Weights) -> Future[Outcome]:
-        """Hands an item to the executor."""
-        if item.weights_sha256 not in self._handles:
-            self._handles[item.weights_sha256] = self.share(weights)
-        return self.executor.submit(execute, item, self._handles[item.weights_sha256], *self.more)
+    def submit(self, item: Item, weights: Path, *, wanted: bool) -> Future[Outcome]:
+        """Hands an item to the executor.
 
-    def forget(self) -> None:
-        """Shares the weights anew with the next items: what was shared may have been lost with a worker."""
-        self._handles.clear()
+        Args:
+            item: what to do.
+            weights: their file.
+            wanted: whether a process that is not here asked for its content.
+        """
+        given = weights.absolute() if self.here else weights.read_bytes() if wanted else None
+        return self.executor.submit(execute, item, given, *self.more)
 
 
 def examine() -> Circumstances:
@@ -80,7 +80,7 @@ def local(jobs: int) -> Iterator[Engine]:
     crew = Crew()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="item")
     try:
-        yield Engine(pool, lambda: jobs, f"{jobs} job{'s' * (jobs != 1)} here", more=(crew,))
+        yield Engine(pool, lambda: jobs, f"{jobs} job{'s' * (jobs != 1)} here", here=True, more=(crew,))
     finally:
         crew.end()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -98,9 +98,8 @@ def cluster(address: str, ours: Circumstances, warn: Warn) -> Iterator[Engine]:
         workers = _Workers(client, ours, warn)
         workers.look()
         engine = Engine(
-            workers.executor(), workers.threads, f"the cluster at {printable(address)}",
-            share=lambda weights: client.scatter(_content(weights), broadcast=True),
-        )  # fmt: skip
+            workers.executor(), workers.threads, f"the cluster at {printable(address)}", here=False
+        )
 
         def refuse() -> None:
             workers.look()
@@ -110,10 +109,6 @@ def cluster(address: str, ours: Circumstances, warn: Warn) -> Iterator[Engine]:
         yield engine
     finally:
         client.close(timeout=5)
-
-
-def _content(weights: Weights) -> bytes:
-    return weights.path.read_bytes()
 
 
 def _client(address: str) -> Any:

@@ -20,13 +20,20 @@ from emulator.campaign.file import Campaign, CampaignError, Point, read_campaign
 from emulator.campaign.journal import Journal, JournalError
 from emulator.campaign.store import write_campaign
 from emulator.campaign.tally import Pace, Tally
-from emulator.campaign.work import Circumstances, Item, Outcome, WeightsChanged, WorkerRefused, items_of
+from emulator.campaign.work import (
+    Circumstances,
+    Item,
+    Outcome,
+    WeightsChanged,
+    WeightsWanted,
+    WorkerRefused,
+    items_of,
+)
 from emulator.cell_runs import BenchFailed
 from emulator.claimed import FolderError, Kind, Mode, describe, described, taken
 from emulator.settings import processors
 from emulator.verdict import Verdict
 from netlists.files import write_text_whole
-from netlists.weights import Weights
 
 RECORD, JOURNAL, STORE, REPORT, COPY, FIGURES = (
     "campaign.json", "campaign.journal", "campaign.h5", "report.html", "campaign.toml", "figures",
@@ -199,9 +206,9 @@ class _Work:
                 ):
                     yield item
 
-    def weights(self, item: Item) -> Weights:
-        """Those of an item."""
-        return self.campaign.sources[self.campaign.points[item.point].source].weights
+    def weights(self, item: Item) -> Path:
+        """The file of an item's weights."""
+        return self.campaign.sources[self.campaign.points[item.point].source].weights.path
 
     def finish(self, item: Item, outcome: Outcome) -> None:
         """Records what an item came to; it is on disk when this returns."""
@@ -227,67 +234,82 @@ class _Work:
 
 def _simulate_all(work: _Work, engine: Engine, observer: Observer) -> None:
     """Keeps the executor busy until nothing is left; one writer, this thread, records what comes back."""
-    flying: dict[Future[Outcome], Item] = {}
-    lost: Counter[bytes] = Counter()
-    again: list[Item] = []
-    left, pace, stored = work.left(), Pace(work.tallies), clock.monotonic()
-    while True:
-        while len(flying) < 2 * max(1, engine.slots()):
-            item = again.pop() if again else next(left, None)
-            if item is None:
-                break
-            flying[_submitted(item, work, engine)] = item
-        if not flying:
-            return
-        # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
-        for future in wait(flying, _WAIT_S, FIRST_COMPLETED).done:
-            item = flying.pop(future)
-            outcome = _outcome(future, item, work, engine, lost)
-            if outcome is None:
-                again.append(item)
-            else:
-                work.finish(item, outcome)
-                observer.finished(item, outcome)
+    dispatch, pace, stored = _Dispatch(work, engine), Pace(work.tallies), clock.monotonic()
+    while dispatch.busy():
+        for item, outcome in dispatch.arrived():
+            work.finish(item, outcome)
+            observer.finished(item, outcome)
         observer.going_on(pace)
         if clock.monotonic() - stored > max(_STORE_EVERY_S, 20 * work.store_s):
             work.store()
             stored = clock.monotonic()
 
 
-def _submitted(item: Item, work: _Work, engine: Engine) -> Future[Outcome]:
-    try:
-        return engine.submit(item, work.weights(item))
-    except Exception as error:
-        raise ItemLost(f"{engine.where} takes no more samples ({type(error).__name__}: {error})") from error
+class _Dispatch:
+    """Hands items to an executor, a few more than it can execute at once, and takes back what they come to."""
 
+    def __init__(self, work: _Work, engine: Engine) -> None:
+        self._work, self._engine, self._left = work, engine, work.left()
+        self._flying: dict[Future[Outcome], Item] = {}
+        self._again: list[Item] = []
+        self._wanted: set[bytes] = set()  # items whose weights were not there
+        self._lost: Counter[bytes] = Counter()
 
-def _outcome(
-    future: Future[Outcome], item: Item, work: _Work, engine: Engine, lost: Counter[bytes]
-) -> Outcome | None:
-    """What an item came to; None if its executor lost it, or gave it to a worker that refused it.
+    def busy(self) -> bool:
+        """Hands out what there is room for; False once nothing is left and nothing is out."""
+        while len(self._flying) < 2 * max(1, self._engine.slots()):
+            item = self._again.pop() if self._again else next(self._left, None)
+            if item is None:
+                break
+            wanted = item.key in self._wanted
+            try:
+                future = self._engine.submit(item, self._work.weights(item), wanted=wanted)
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+                raise ItemLost(f"{self._engine.where} takes no more samples ({said})") from error
+            self._flying[future] = item
+        return bool(self._flying)
 
-    Raises:
-        CampaignError: the item's point can't be realised.
-        BenchFailed, WeightsChanged: the same, for what is not in the campaign's file.
-        ItemLost: not for the first time.
-    """
-    try:
-        return future.result()
-    except ValueError as error:
-        point = work.campaign.points[item.point]
-        raise CampaignError(work.campaign.path, [f"{work.campaign.describe(point)}: {error}"]) from error
-    except (BenchFailed, WeightsChanged):
-        raise
-    except Exception as error:  # whatever an executor has: a broken pool, a killed worker, a lost connection
-        lost[item.key] += 1
-        if lost[item.key] >= TRIES:
+    def arrived(self) -> Iterator[tuple[Item, Outcome]]:
+        """What is finished, after a moment at the latest.
+
+        Raises:
+            CampaignError: an item's point can't be realised.
+            BenchFailed, WeightsChanged: the same, for what is not in the campaign's file.
+            ItemLost: an item was lost, not for the first time.
+        """
+        # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
+        for future in wait(self._flying, _WAIT_S, FIRST_COMPLETED).done:
+            item = self._flying.pop(future)
+            try:
+                outcome = future.result()
+            except WeightsWanted:
+                self._wanted.add(item.key)
+                self._again.append(item)
+            except ValueError as error:
+                raise CampaignError(self._work.campaign.path, [f"{self._point(item)}: {error}"]) from error
+            except (BenchFailed, WeightsChanged):
+                raise
+            except (
+                Exception
+            ) as error:  # whatever an executor has: a broken pool, a killed worker, a lost connection
+                self._lose(item, error)
+            else:
+                yield item, outcome
+
+    def _lose(self, item: Item, error: Exception) -> None:
+        self._lost[item.key] += 1
+        if self._lost[item.key] >= TRIES:
             said = f"{type(error).__name__}: {error}".strip(": ")
-            where = f"sample {item.sample} of {work.campaign.describe(work.campaign.points[item.point])}"
-            raise ItemLost(f"{where} was lost {TRIES} times ({said})") from error
+            raise ItemLost(
+                f"sample {item.sample} of {self._point(item)} was lost {TRIES} times ({said})"
+            ) from error
         if isinstance(error, WorkerRefused):
-            engine.refuse()
-        engine.forget()
-        return None
+            self._engine.refuse()
+        self._again.append(item)
+
+    def _point(self, item: Item) -> str:
+        return self._work.campaign.describe(self._work.campaign.points[item.point])
 
 
 def _now() -> str:

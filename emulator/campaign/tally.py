@@ -79,10 +79,10 @@ class Pace:
 
     def left_s(self) -> float | None:
         """Seconds; None as long as nothing is known."""
-        done = self._cpu_s() - self._before
-        if done <= 0 or self.elapsed_s <= 0:
+        done, elapsed = self._cpu_s() - self._before, self.elapsed_s
+        if done <= 0 or elapsed <= 0:
             return None
-        return self._remaining_cpu_s() / (done / self.elapsed_s)
+        return self._remaining_cpu_s() / (done / elapsed)
 
     def _cpu_s(self) -> float:
         return sum(tally.cpu_s for tally in self._tallies)

@@ -176,15 +176,20 @@ def _own_crew() -> Crew:
 _making = threading.Lock()
 
 
-def execute(item: Item, weights: Path | bytes, crew: Crew | None = None) -> Outcome:
+class WeightsWanted(RuntimeError):
+    """This process has no file of the item's weights: the item should come again, with its content."""
+
+
+def execute(item: Item, weights: Path | bytes | None, crew: Crew | None = None) -> Outcome:
     """Simulates an item; crashes, hangs and failed simulations are outcomes.
 
     Args:
         item: what to do.
-        weights: the weights file, or its content.
+        weights: the weights file; or its content, which this process keeps; or None, if it may have it already.
         crew: lends the simulators; None for this process's own.
 
     Raises:
+        WeightsWanted: it has it not.
         WorkerRefused: the circumstances here are not the item's.
         Interrupted: the crew was ended.
         Exception: what keeps the point from being realised at all, such as SizingError.
@@ -234,11 +239,13 @@ def _without_row(item: Item, verdict: Verdict, reason: str, seconds: float) -> O
     return Outcome({name: np.asarray(value) for name, value in said.items()})
 
 
-def _file_of(content: bytes, item: Item, crew: Crew) -> Path:
-    """A file with that content, written by the first who asks."""
+def _file_of(content: bytes | None, item: Item, crew: Crew) -> Path:
+    """The file of an item's weights in this process, written by the first who brings them."""
     path = crew.folder(f"{item.weights_sha256}.h5")
     with _making:
         if not path.exists():
+            if content is None:
+                raise WeightsWanted
             path.write_bytes(content)
     return path
 
