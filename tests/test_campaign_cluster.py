@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,23 @@ def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "campaign.h5"
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Three workers, a process each, that are started again when they die."""
+@pytest.fixture(scope="module")
+def _shared_cluster() -> Iterator[Any]:
     with distributed.LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as started:
         yield started
+
+
+@pytest.fixture
+def cluster(_shared_cluster: Any) -> Any:
+    """Three workers, a process each, that are started again when they die; an odd one of an earlier test is gone."""
+    with distributed.Client(_shared_cluster.scheduler_address, set_as_default=False) as client:
+        deadline = time.monotonic() + 60
+        while len(client.nthreads()) != 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(client.nthreads()) == 3
+    return _shared_cluster
 
 
 @pytest.fixture
