@@ -21,11 +21,12 @@ from rich.text import Text
 
 from device_models.adc import AdcSettings
 from device_models.families import family
+from device_models.lc_oscillator import Limiter
 from device_models.oscillator_cell import OscillatorCell
 from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
 from emulator.cell_runs import BenchFailed, CellFault
-from emulator.cells import LC_QUALITY, find_cell
+from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
@@ -164,7 +165,14 @@ FullScale = Annotated[float | None, typer.Option(
     help="Weight of the couplers' largest code; default: the largest weight.", show_default=False
 )]  # fmt: skip
 Clip = Annotated[bool, typer.Option("--clip", help="Set weights beyond full scale to it.")]
-Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks.")]
+LimiterName = Annotated[Limiter, typer.Option(
+    help="What limits amplitudes at the lc level: levelled (the tank's energy sets the conductance), tanh (a "
+    "differential pair), or cubic (van der Pol)."
+)]  # fmt: skip
+Levelling = Annotated[float, typer.Option(
+    help="How fast levelled cells of the lc level restore their amplitude, per radian of the carrier; at most 10."
+)]  # fmt: skip
+Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks with the other limiters.")]
 Pitch = Annotated[float, typer.Option(help="Distance of neighbouring cells, micrometres.")]
 WireCapacitance = Annotated[float, typer.Option(
     min=0, help="Capacitance of the couplers' wires, femtofarad per micrometre, at the outputs of circuit cells."
@@ -204,6 +212,8 @@ def run(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     demodulation: Annotated[Demodulation, typer.Option(
         help="How phases are read from waveforms: iq, crossings (of zero), or flipflops (n-tap sampling, as on chips)."
@@ -251,9 +261,9 @@ def run(
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "demodulation": demodulation,
-                "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
-                "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "demodulation": demodulation, "taps": taps, "pitch_um": pitch_um,
+                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
             "adc": AdcSettings(bits=adc_bits or default_bits(level), low=low, high=high),
             "acceptance": default_acceptance(level),
@@ -466,6 +476,8 @@ def compile_command(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
@@ -484,8 +496,9 @@ def compile_command(
             "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "pitch_um": pitch_um,
-                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
+                "trust_includes": trust_includes,
             },
         })  # fmt: skip
         request = Request(core, settings, dialect, devices, sample)
@@ -530,7 +543,8 @@ def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
 )
 def characterize(
     cell: Annotated[str, typer.Argument(
-        help="lc, ring, van-der-pol, or a TOML file that describes a cell of your own.", show_default=False
+        help="lc, ring, differential-pair, van-der-pol, or a TOML file that describes a cell of your own.",
+        show_default=False,
     )],
     out: Annotated[Path | None, typer.Option(
         help="Folder for characterization.h5, .json and .png; default: out/characterize-CELL.",
