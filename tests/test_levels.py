@@ -260,7 +260,11 @@ def test_a_cell_of_ones_own_runs(tmp_path: Path, coupler: str, chunks: int) -> N
     ("level", "more", "said"),
     [
         ("ring", ["--coupler", "none"], "no coupler 'none'. Its couplers, for --coupler: inverter, gate, gm"),
-        ("phases", [], "no level 'phases': take --level phase, lc, ring, van-der-pol, or the path"),
+        (
+            "phases",
+            [],
+            "no level 'phases': take --level phase, lc, ring, van-der-pol, differential-pair, or the path",
+        ),
         (EXAMPLE, ["--coupler", "resistive"], "weights change in time, and the coupler 'resistive' can't"),
         ("ring", ["--coupler", "gate", "--full-scale", "0.1"], "beyond the couplers' full scale of 0.1"),
     ],
