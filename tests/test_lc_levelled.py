@@ -6,14 +6,21 @@ import math
 
 import numpy as np
 import pytest
-from cores import core
+from cores import both_ways, core
 from scipy.integrate import solve_ivp
+from test_lc import on_circle, phases_of, simulated
 
 from device_models.families import REALISATIONS
+from device_models.lc_oscillator import LIMITED, Limiter
+from emulator.ladder import CIRCUIT, ladder_of_lc
+from emulator.reference import trajectory
 from emulator.reference_lc import circuit_rate
+from emulator.simulator import Simulator
+from netlists.compile import Devices
 from netlists.core import Array
 from netlists.lc import lc_core
 from netlists.lc_design import design_lc
+from netlists.synthetic import window_core
 
 F0 = 1e9
 STRENGTHS = [0.1, 1.0, 2.0, 6.0]
@@ -112,3 +119,44 @@ def test_gains_are_those_of_the_isochrons(epsilon: float) -> None:
     assert design.reference_gain == pytest.approx(abs(coupled), rel=1e-5)
     assert design.shil_gain == pytest.approx(abs(pumped), rel=1e-5)
     assert design.shil_phase == pytest.approx(np.angle(pumped), abs=1e-5)
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 2.0])
+@pytest.mark.parametrize("devices", ["compiled", "behavioural"])
+def test_coupled_cells_in_phase_are_free_cells_of_more_energy(
+    compiling: Simulator, devices: Devices, epsilon: float
+) -> None:
+    """Each adds 2κ to the other's conductance: ε (1 − E) + 2κ = 0 at E = 1 + 2κ/ε, and no harmonics there either."""
+    trained = core((1, 2), both_ways([(0, 1)]), 3.0, boundaries=(0.0, 1.0), symmetric=True)
+    array = lc_core(trained, F0, 40, epsilon, 0.6)
+    kappa = array.core.coupling[0, 0]
+    waves = simulated(compiling, array, np.array([0.4, 0.4]), devices)
+    phase, amplitude = phases_of(array, waves, np.array([20.5, 39.4]))
+    np.testing.assert_allclose(amplitude, 0.6 * math.sqrt(1 + 2 * kappa / epsilon), rtol=2e-5)
+    assert kappa / epsilon > 0.006, "there was something to see"
+    np.testing.assert_allclose(np.diff(phase, axis=0), 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("limiter", "epsilon", "left"), [("levelled", 0.04, 0.05), ("tanh", 0.08, 0.25)])
+def test_what_a_weak_limiter_costs_is_what_the_ladder_says(
+    compiling: Simulator, limiter: Limiter, epsilon: float, left: float
+) -> None:
+    """The envelope with the design's restoring rate; a differential pair's is only nearly linear in the energy."""
+    cycles = 75
+    trained = window_core(3, 3, radius=1, duration=4.0, chunks=2, seed=2)
+    start = trained.initial_states(0, 1)
+    array = lc_core(trained, F0, cycles, epsilon, family_name=LIMITED[limiter].family)
+    rungs = ladder_of_lc(trained, cycles, array.design.restoring)
+    assert [rung.name for rung in rungs] == ["amplitude dynamics", CIRCUIT]
+    envelope = rungs[0].model
+    assert envelope is not None
+    at = np.linspace(0.6, cycles - 0.6, 11)
+    phase, _ = phases_of(array, simulated(compiling, array, start), at)
+    time = at / cycles * trained.duration
+    departed = rms(on_circle(phase - trajectory(trained, start, time)))
+    assert departed > 0.05
+    assert rms(on_circle(phase - envelope.run(start, time))) < left * departed
+
+
+def rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
