@@ -26,14 +26,16 @@ that no number of cycles removes. A differential pair's harmonics slow it less t
 such that a little more conductance leaves the frequency as it is, and the pulling vanishes. Source: Adler 1946;
 van der Pol 1927; Wang & Roychowdhury, "OIM", UCNC 2019.
 
-The levelled cell has no harmonics at all: its energy is constant on the limit cycle, so the conductance is zero there
+The levelled cell has no harmonics at all: on the limit cycle its energy is constant, so the conductance is zero there
 all the time, and v and y are a free tank's. It can be made strong where a limiter that sees v alone would distort, and
-amplitudes follow the neighbours the less the stronger it is, which is what the trained ODE assumes. What a designer
-would build is a quadrature oscillator with the squares of both outputs summed and compared with A²: the ripple-free
-amplitude control of OTA-C and two-integrator oscillators (Rodríguez-Vázquez et al., IEEE Trans. Circuits Syst. 37
-(1990) 198; Linares-Barranco et al., IEEE Trans. Circuits Syst. I 51 (2004) 649: 50 to 130 MHz), where y is the second
-integrator's voltage. Here squarers and multiplier are ideal, without delay, noise, saturation or power, y is read off
-the inductor, and the tank's own loss is cancelled once and for all by a constant conductance that is not written out.
+the stronger it is the less amplitudes follow the neighbours, which is what the trained ODE assumes. What a designer
+would build is a quadrature oscillator whose outputs are squared, summed and compared with A². That sum is the known
+measure of an amplitude without ripple; errors of the squarers come back as a second harmonic. y is then the second
+integrator's voltage, and the inductor a gyrator: OTA-C oscillators of that kind, under other amplitude controls, were
+built for 50 to 130 MHz (Linares-Barranco et al., IEEE Trans. Circuits Syst. I 51 (2004) 649; Rodríguez-Vázquez et al.,
+IEEE Trans. Circuits Syst. 37 (1990) 198). Behavioural about it here: squarers and multiplier are ideal, without delay
+(theirs would have to be small against 1/ε radians), noise, saturation or power; y is read off the inductor; and the
+tank's own loss is taken as cancelled by a constant conductance, neither of which is written out.
 """
 
 from __future__ import annotations
