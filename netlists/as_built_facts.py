@@ -8,7 +8,7 @@ from netlists.as_built import COUPLING, AsBuilt, Quantised
 from netlists.core import Array, Index
 from netlists.quantizer import Code
 
-MOST_LEVELS, MOST_NAMES, MOST_CHUNKS = 16, 6, 8
+MOST_LEVELS, MOST_NAMES, MOST_CHUNKS = 8, 6, 8
 
 
 def facts(built: AsBuilt) -> tuple[tuple[str, str], ...]:
@@ -63,9 +63,10 @@ def _broken(built: AsBuilt, numbers: Index, signs: Array) -> str:
     assert built.coupler_of is not None
     _, edge_of = np.unique(built.coupler_of, return_index=True)
     names, edges = built.core.node_names, built.core.edges
+    ends = ["" if sign == 0 else " at +" if sign > 0 else " at -" for sign in signs.tolist()]
     shown = [
-        f"{'+' * (sign > 0) + '-' * (sign < 0)}{names[i]}–{names[j]}"
-        for (i, j), sign in zip(edges[edge_of[numbers[:MOST_NAMES]]].tolist(), signs, strict=False)
+        f"{names[i]}–{names[j]}{at}"
+        for (i, j), at in zip(edges[edge_of[numbers[:MOST_NAMES]]].tolist(), ends, strict=False)
     ]
     more = [f"{len(numbers) - MOST_NAMES} more"] if len(numbers) > MOST_NAMES else []
     which = f": {', '.join([*shown, *more])}" if shown else ""
