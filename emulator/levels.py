@@ -57,7 +57,7 @@ def realise(
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
-    rungs = ladder_of_array(core, array.sizing, known, _coupler(array.cell, settings.oscillator.coupler))
+    rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
     return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
 
 
@@ -66,8 +66,8 @@ def oscillator_array(
 ) -> tuple[OscillatorArray, Characterization, tuple[str, ...]]:
     """The array of circuit cells of a level, its cell's characterisation, and remarks for the user."""
     asked = settings.oscillator
-    cell = _cell(settings)
-    coupler = _coupler(cell, asked.coupler)
+    cell = level_cell(settings)
+    coupler = level_coupler(cell, asked.coupler)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
     sizing = size(
         core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
@@ -88,7 +88,7 @@ def clipped_remark(count: int) -> tuple[str, ...]:
     return (f"{count} weights were beyond the couplers' full scale and are clipped",) if count else ()
 
 
-def _cell(settings: RunSettings) -> OscillatorCell:
+def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
     asked, name = settings.oscillator, settings.level
     if name == LC:
@@ -101,7 +101,7 @@ def _cell(settings: RunSettings) -> OscillatorCell:
     return find_cell(name, trust_includes=asked.trust_includes)
 
 
-def _coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
+def level_coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
     """The one asked for, or the cell's first."""
     if not cell.couplers:
         raise SizingError(f"{cell.name!r} has no couplers: describe one in its TOML file.")
@@ -158,8 +158,8 @@ def lc_array(
         SizingError: another family, an unknown coupler, or weights beyond full scale.
     """
     asked = settings.oscillator
-    cell = _cell(settings)
-    _coupler(cell, asked.coupler)
+    cell = level_cell(settings)
+    level_coupler(cell, asked.coupler)
     if core.family_name not in TRAINED:
         raise SizingError(
             f"LC cells realise {' and '.join(TRAINED)}, not {core.family_name}. Take --level phase."

@@ -23,6 +23,7 @@ from netlists.core import AnalogCore, Array, Index
 from netlists.die import Die, draw
 from netlists.non_idealities import NonIdealities
 from netlists.quantizer import Code, code
+from netlists.sizing import limited
 
 COUPLING, SHIL, DETUNING = "coupling", "shil", "detuning"
 
@@ -71,7 +72,7 @@ class AsBuilt:
         coupler_of: (E,) number of the physical coupler that each edge is a direction of.
         detuning: (N,) added to the trained one, rad per model time unit; None without.
         full_scale: weight of the largest code of couplers that have codes of their own; None for all others.
-        remarks: what a user should be told before the run.
+        clipped: number of weights that were beyond full scale, and are set to it.
     """
 
     core: AnalogCore
@@ -81,12 +82,12 @@ class AsBuilt:
     coupler_of: Index | None = None
     detuning: Array | None = None
     full_scale: float | None = None
-    remarks: tuple[str, ...] = ()
+    clipped: int = 0
 
 
 def as_built(
     core: AnalogCore, asked: NonIdealities, *, cycles: float, full_scale: float | None = None,
-    coded: bool = False, directed: bool = False,
+    clip: bool = False, coded: bool = False, directed: bool = False,
 ) -> AsBuilt:  # fmt: skip
     """The weights of a core as the chip of these non-idealities holds them.
 
@@ -94,12 +95,14 @@ def as_built(
         core: trained weights.
         asked: the non-idealities.
         cycles: of the carrier over the whole run: what a relative frequency is in model time.
-        full_scale: of the couplings, for all chunks; None: the largest of each.
+        full_scale: of the couplings, for all chunks; None: the largest of each, or of all if ``coded``.
+        clip: couplings beyond it are set to it, instead of an error.
         coded: the couplers have codes of their own, which the coupling's are left to.
         directed: couplers are elements of one direction also where the weights are symmetric.
 
     Raises:
         NonIdealityError: the family has nothing that one of them could act on, or more couplers broken than there are.
+        SizingError: couplings beyond ``full_scale``.
     """
     _check(core, asked)
     if not asked.in_weights:
@@ -108,7 +111,9 @@ def as_built(
     couplers = int(coupler_of.max(initial=-1)) + 1
     die = draw(asked, couplers, core.nodes) if asked.drawn else None
 
-    scale = _full_scale(core.coupling) if full_scale is None else np.full(core.chunks, full_scale)
+    core, limit, clipped = limited(core, full_scale, clip)
+    in_chunks = full_scale is None and not coded
+    scale = _full_scale(core.coupling) if in_chunks else np.full(core.chunks, limit)
     coupling, parameters = core.coupling, dict(core.parameters)
     quantised: dict[str, Quantised] = {}
     if asked.bits is not None:
@@ -136,7 +141,7 @@ def as_built(
     built = replace(core, coupling=coupling, parameters=parameters, symmetric=symmetric)
     return AsBuilt(
         built, asked, MappingProxyType(quantised), die, coupler_of, detuning,
-        full_scale if coded else None, _remarks(asked, die, couplers),
+        limit if coded else None, clipped,
     )  # fmt: skip
 
 
@@ -185,13 +190,3 @@ def _broken(coupling: Array, coupler_of: Index, die: Die, scale: Array, held: Qu
     side = stuck_at[coupler_of]
     found = np.where(side > 0, high, np.where(side < 0, low, coupling))
     return np.where(works[coupler_of], found, 0.0)
-
-
-def _remarks(asked: NonIdealities, die: Die | None, couplers: int) -> tuple[str, ...]:
-    if die is None:
-        return ()
-    return tuple(
-        f"--{name} {100 * share:g}% of {couplers} couplers is none: all of them work"
-        for name, share, broken in (("dead", asked.dead, die.dead), ("stuck", asked.stuck, die.stuck))
-        if share and not len(broken)
-    )

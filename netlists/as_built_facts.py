@@ -1,4 +1,4 @@
-"""What was done to the weights of a chip, as rows of words for people."""
+"""What was done to the weights of a chip, in words for people and for the heads of netlists."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ MOST_LEVELS, MOST_NAMES, MOST_CHUNKS = 8, 6, 8
 def facts(built: AsBuilt) -> tuple[tuple[str, str], ...]:
     """(what, in words) of everything that was done; empty for the trained weights as they are."""
     found = [(f"codes of {name}", _codes(held)) for name, held in built.quantised.items()]
+    if built.clipped:
+        found.append(("clipped", f"{built.clipped} weights were beyond full scale and are set to it"))
     if built.full_scale is not None and built.asked.bits is not None:
         found.append((f"codes of {COUPLING}", "those of the couplers' own legs"))
     die, asked = built.die, built.asked
@@ -37,7 +39,7 @@ def _codes(held: Quantised) -> str:
     sizes = "; ".join(
         f"{what} {_list(values)}" for what, values in (("full scale", held.full_scale), ("LSB", held.lsb))
     )
-    chunks = " in chunks 1, 2, …" if len(held.full_scale) > 1 else ""
+    chunks = " in chunks 1, 2, ..." if len(held.full_scale) > 1 else ""
     clipped = f"; {held.clipped} of {held.codes.size} weights clipped by more than half an LSB"
     return (
         f"{held.code.bits} bits, {held.code.kind}: codes {held.code.lowest} to {held.code.highest}, "
@@ -55,7 +57,7 @@ def _levels(code: Code) -> str:
 
 def _list(values: Array) -> str:
     shown = ", ".join(f"{value:.4g}" for value in values[:MOST_CHUNKS])
-    return shown + (", …" if len(values) > MOST_CHUNKS else "")
+    return shown + (", ..." if len(values) > MOST_CHUNKS else "")
 
 
 def _broken(built: AsBuilt, numbers: Index, signs: Array) -> str:
@@ -65,7 +67,7 @@ def _broken(built: AsBuilt, numbers: Index, signs: Array) -> str:
     names, edges = built.core.node_names, built.core.edges
     ends = ["" if sign == 0 else " at +" if sign > 0 else " at -" for sign in signs.tolist()]
     shown = [
-        f"{names[i]}–{names[j]}{at}"
+        f"{names[i]}/{names[j]}{at}"
         for (i, j), at in zip(edges[edge_of[numbers[:MOST_NAMES]]].tolist(), ends, strict=False)
     ]
     more = [f"{len(numbers) - MOST_NAMES} more"] if len(numbers) > MOST_NAMES else []
