@@ -30,6 +30,7 @@ from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
+from emulator.departures import cost
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
@@ -287,6 +288,8 @@ def run(
     console.print(_table(results))
     if explain:
         _explain(results)
+    if (lost := cost(results)) is not None:
+        console.print(Text(lost.sentence))
     for warning in saturation(results, checked.core.readout):
         _warn(warning)
     _conclude(results, out)

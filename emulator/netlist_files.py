@@ -133,8 +133,8 @@ def _check(request: Request) -> None:
         )
     if dialect == "verilog-a" and request.settings.non_idealities.in_weights:
         raise NetlistError(
-            "--dialect verilog-a holds modules, and no weights that a chip could miss. Leave the non-idealities out, or "
-            "take --dialect ngspice, xyce or spectre."
+            "--dialect verilog-a holds modules, and no weights that a chip could miss. Leave the non-idealities out, "
+            "or take --dialect ngspice, xyce or spectre."
         )
     if request.devices == "compiled" and (
         dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
