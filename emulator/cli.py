@@ -24,7 +24,6 @@ from device_models.families import family
 from device_models.oscillator_cell import OscillatorCell
 from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
-from emulator.cell_figure import cell_figure
 from emulator.cell_runs import BenchFailed, CellFault
 from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
@@ -580,6 +579,10 @@ def characterize(
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
             write_summary(folder / SUMMARY_FILE, found)
+            from emulator.cell_figure import (
+                cell_figure,
+            )  # with matplotlib, which other commands need not wait for
+
             write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
         except OSError as error:
             _stop(UNUSABLE, f"can't write to {folder}: {error}")

@@ -18,6 +18,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
@@ -78,7 +80,9 @@ def drawing() -> Iterator[None]:
 def svg(figure: Figure) -> bytes:
     """A figure as SVG that can stand in a page."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    # savefig would draw twice, the first time for nothing: the layout is found in the second
+    canvas = FigureCanvasSVG(figure)
+    canvas.print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
     text = stream.getvalue()
     return text[text.index(b"<svg") :]  # without the document type, which names an address
 
@@ -86,7 +90,8 @@ def svg(figure: Figure) -> bytes:
 def png(figure: Figure, dpi: float) -> bytes:
     """A figure as PNG."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata=NO_SOFTWARE)
+    figure.set_dpi(dpi)
+    FigureCanvasAgg(figure).print_png(stream, metadata=NO_SOFTWARE)  # type: ignore[no-untyped-call]
     return stream.getvalue()
 
 

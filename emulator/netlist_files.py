@@ -14,7 +14,6 @@ import numpy as np
 from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from emulator.chip import build, settings_as_built
-from emulator.figures import floorplan
 from emulator.levels import LC, PHASE, Status, clipped_remark, lc_array, lc_options, oscillator_array
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
@@ -244,8 +243,14 @@ def _lc_beside(request: Request, built: AsBuilt, array: LcArray, siemens: Array)
     return {
         **write_floorplan_files(request.core, edges, None, 0.0, pitch_um=pitch, bits=2),
         CODES_FILE: coupler_strengths(request.core, edges, siemens[:, edges], "S", pitch),
-        FLOORPLAN_FIGURE: floorplan(limited(built.core, asked.full_scale, asked.clip)[0]),
+        FLOORPLAN_FIGURE: _floorplan(limited(built.core, asked.full_scale, asked.clip)[0]),
     }
+
+
+def _floorplan(core: AnalogCore) -> bytes:
+    from emulator.figures import floorplan  # with matplotlib, which other commands need not wait for
+
+    return floorplan(core)
 
 
 def _cells(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
@@ -303,7 +308,7 @@ def _array_beside(request: Request, array: OscillatorArray) -> dict[str, str | b
     if codes is None:
         strengths, unit = _signed(sizing.links, edges), array.coupler.strength_unit
         files[CODES_FILE] = coupler_strengths(core, edges, strengths, unit, pitch)
-    return {**files, FLOORPLAN_FIGURE: floorplan(sizing.as_built)}
+    return {**files, FLOORPLAN_FIGURE: _floorplan(sizing.as_built)}
 
 
 def _signed(links: Links, edges: Index) -> Array:

@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 import scipy.sparse as sparse
-from scipy.integrate import solve_ivp
 
 from netlists.core import AnalogCore, Array
 
@@ -198,6 +197,8 @@ def _solve(
     rate: Callable[[float, Array], Array], start: Array, begin: float, times: Array, rtol: float
 ) -> Array:
     """(R, M) states at ``times``, ascending from ``begin`` on; the last is the end."""
+    from scipy.integrate import solve_ivp  # a fifth of a second, which every command would wait for
+
     # an overflow on the way to giving up is no news to the user: the message is
     with np.errstate(over="ignore", invalid="ignore"):
         # scipy would look for a first step for ever, its norm of such a rate being infinite

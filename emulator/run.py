@@ -26,7 +26,6 @@ from emulator.folder import Mode, OutputFolder, claim
 from emulator.levels import realise
 from emulator.ngspice import Capabilities
 from emulator.realisation import Realisation
-from emulator.report import write_report
 from emulator.results import Results, gather, write_results
 from emulator.sample import Observer, Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
@@ -34,7 +33,7 @@ from emulator.simulator import Simulator
 from netlists.as_built_facts import facts
 from netlists.files import write_text_whole
 from netlists.printable import printable
-from netlists.weights import read_weights
+from netlists.weights import Weights, read_weights
 
 _WAIT_S = 0.5
 
@@ -74,8 +73,14 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
-            write_report(folder, results, replace(weights, core=built.core), plan.realisation)
+            _write_report(folder, results, replace(weights, core=built.core), plan)
     return results
+
+
+def _write_report(folder: OutputFolder, results: Results, weights: Weights, plan: Plan) -> None:
+    from emulator.report import write_report  # with matplotlib, half a second that samples need not wait for
+
+    write_report(folder, results, weights, plan.realisation)
 
 
 def _simulate_all(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from device_models.families import family
 from device_models.model import CellModel, coupling_form
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -129,6 +132,8 @@ class AnalogCore:
 
         Nodes carry ``row``, ``column`` and ``visible``.
         """
+        import networkx as nx  # a tenth of a second, which every command would wait for
+
         graph = nx.DiGraph(family=self.family_name)
         shown = set(self.visible.tolist())
         columns = self.shape[1]

@@ -42,7 +42,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -161,7 +161,7 @@ def test_injection_too_weak_is_remarked(simulator: Simulator) -> None:
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -69,13 +69,13 @@ def chip(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
 def ideal(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.run, "write_report", lambda *_: None)
+        patch.setattr(emulator.run, "_write_report", lambda *_: None)
         return small_run(weights, tmp_path_factory.mktemp("ideal") / "out", samples=4)
 
 

@@ -51,14 +51,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process only; commands in processes of their own write theirs."""
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
 def slow_results(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the interrupted runs must come to."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.run, "write_report", lambda *_: None)
+        patch.setattr(emulator.run, "_write_report", lambda *_: None)
         return small_run(weights, tmp_path_factory.mktemp("slow") / "out", **SLOW)
 
 

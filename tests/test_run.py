@@ -43,7 +43,7 @@ def plain(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
 
 
 # --- what a run leaves
@@ -233,7 +233,7 @@ def test_a_reference_without_an_answer_is_recorded_and_tried_again(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: tuple[Path, Results],
     instead: object, limit: float, verdict: Verdict, said: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(emulator.run, "write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
     with monkeypatch.context() as patch:
         patch.setattr(emulator.sample, "crosscheck", instead)
         results = small_run(weights, tmp_path / "out", samples=1, time_limit_s=limit)
