@@ -188,9 +188,11 @@ def _columns(reader: hdf5.Reader, layout: Mapping[str, Column]) -> dict[str, npt
     """Columns of one length whose rows agree on N, V, R and W; what does not fit is complained of."""
     found: dict[str, npt.NDArray[Any]] = {}
     sizes: dict[str, int] = {}
+    later = [name for name, column in layout.items() if column.before]
+    earlier = not any(reader.has(name) for name in later)  # a file that lacks some of them is damaged
     for name, column in layout.items():
         wanted = f"one row a sample of shape ({', '.join(column.shape)})"
-        if column.before and not reader.has(name):
+        if column.before and earlier:
             if column.before in found:
                 found[name] = found[column.before]
             continue
