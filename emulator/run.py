@@ -117,7 +117,7 @@ def _failed(future: Future[None]) -> bool:
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
     start = plan.weights.core.initial_states(plan.settings.seed, 0)
-    for name, text in plan.realisation.files(start).items():
+    for name, text in plan.realisation.files(start, plan.noise(0)).items():
         write_text_whole(folder.netlist / name, text)
 
 
@@ -126,7 +126,7 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     # what devices were taken counts, not how they were asked for
     asked = {"devices", "jacobian"}
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes)).text
+    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes), plan.noise(0)).text
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),

@@ -13,6 +13,9 @@ typedef struct {
   double g, c;               /* S and F: a rate of one is a current of g times one volt into c */
   double w;                  /* rad/s of the carrier, if there is one */
   double switches[CHUNKS];   /* s; switches[k] ends chunk k, the last one is never looked at */
+#if NOISE
+  double noise[NOISE_PARAMETERS];
+#endif
 } Model;
 
 /* What an instance starts with. Behind it: matrix elements, node numbers, derivatives, parameters. */
@@ -26,10 +29,14 @@ typedef struct {
   uint32_t index;            /* its number there */
   uint32_t neighbours;
   bool full;                 /* whether the matrix has elements for the neighbours */
+#if NOISE
+  double longest_step;       /* s, that the simulator may take next */
+#endif
 } Cell;
 
-/* The order of instance parameters: multiplicity, cell parameters, then a chunk's weights as one text, since a
- * parameter a weight costs ngspice a third of a second for the 300,000 weights of a 56 x 56 core.
+/* The order of instance parameters: multiplicity, cell parameters, with noise the node's number, then a chunk's
+ * weights as one text, since a parameter a weight costs ngspice a third of a second for the 300,000 weights of a
+ * 56 x 56 core.
  */
 enum { NUMBERS = 1 + INSTANCE_PARAMETERS };
 
@@ -49,6 +56,9 @@ static double **elements(Cell *cell) { return (double **)((char *)cell + ELEMENT
 static uint32_t *node_numbers(Cell *cell) { return PART(uint32_t, NODES_AT); }
 static double *others(Cell *cell) { return PART(double, OTHERS_AT); } /* d current / d neighbour's state */
 static double *values(Cell *cell) { return PART(double, VALUES_AT); }
+#if NOISE
+static uint64_t node_of_noise(Cell *cell) { return (uint64_t)values(cell)[INSTANCE_PARAMETERS]; }
+#endif
 static double *weights(Cell *cell, uint32_t chunk) {
   return values(cell) + NUMBERS + (size_t)chunk * cell->neighbours;
 }
@@ -100,6 +110,10 @@ RARE static void evaluate_alone(Cell *cell, const Model *model, const SimulatorI
   cell_features(x, features);
   gather_parameters(cell, chunk, parameters);
   cell_rate(x, features, sums, parameters, timed, &rate, &slope, by_sum);
+#if NOISE
+  rate += noise_rate(model->noise, node_of_noise(cell), info->abstime);
+  cell->longest_step = bound_of_step(model->noise, info->abstime, model->noise[LONGEST]);
+#endif
   finish(cell, x, -g * rate, -g * slope);
   if (cell->full) finish_full(cell, g, weight, by_sum, info->prev_solve, NULL);
 }
@@ -221,8 +235,17 @@ static uint32_t given_in_model(void *model, uint32_t id) {
 
 static void *access_model(Model *model, uint32_t id) {
   if (CARRIER && id == 2) return &model->w;
+#if NOISE
+  if (id >= MODEL_PARAMETERS - NOISE_PARAMETERS) return &model->noise[id - (MODEL_PARAMETERS - NOISE_PARAMETERS)];
+#endif
   return id == 0 ? &model->g : id == 1 ? &model->c : &model->switches[id - 2 - CARRIER];
 }
+
+#if NOISE
+#define BOUND_STEP_OFFSET offsetof(Cell, longest_step)
+#else
+#define BOUND_STEP_OFFSET NO_OFFSET
+#endif
 
 /* What depends on the layout, and the descriptor itself, for d neighbours and one kind of Jacobian. */
 #define CELL(d, kind, full_)                                                                                \
@@ -256,7 +279,7 @@ static void *access_model(Model *model, uint32_t id) {
     .parameters_count = NUMBERS + CHUNKS + MODEL_PARAMETERS,                                                \
     .instance_parameters_count = NUMBERS + CHUNKS, .parameters = parameters,                                \
     .node_mapping_offset = NODES_AT(d, full_), .resistive_pointers_offset = ELEMENTS_AT,                    \
-    .bound_step_offset = NO_OFFSET, .instance_size = CELL_SIZE(d, full_), .model_size = sizeof(Model),      \
+    .bound_step_offset = BOUND_STEP_OFFSET, .instance_size = CELL_SIZE(d, full_), .model_size = sizeof(Model),      \
     .access = access_##d##_##kind, .setup_model = setup_model, .setup_instance = setup_##d##_##kind,        \
     .eval = evaluate, .load_noise = load_no_noise, .load_residual_resist = load_residual_resist,            \
     .load_residual_react = load_residual_react, .load_limit_rhs_resist = load_nothing,                      \
