@@ -30,7 +30,7 @@ from netlists.circuit import (
 )
 from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
-from netlists.noise import NoiseGrid
+from netlists.noise import FIRST_STRETCH, NoiseGrid
 from netlists.scaling import Scaling
 from netlists.tank import carrier_parameter, tank_inductances
 
@@ -49,9 +49,11 @@ def compile_core(
     """The circuit of a core at the phase level, with behavioural or compiled devices, with noise or without."""
     boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
-    clock = None
-    if core.chunks > 1:
-        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
+    corners = [(t, float(k)) for k, t in enumerate(boundaries)]
+    if devices == "compiled" and noise is not None:
+        soon = scaling.seconds(noise.step) * FIRST_STRETCH
+        corners = sorted([*corners, *((t + soon, k) for t, k in corners[1:-1])])
+    clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple(corners)) if core.chunks > 1 else None
     if devices == "compiled":
         return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian, noise)
     return _compile_behavioural(core, scaling, clock, switches, noise)

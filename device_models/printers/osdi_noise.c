@@ -53,8 +53,9 @@ static double noise_rate(const double *noise, uint64_t node, double time) {
 
 /* The longest next step, after one of `last`: it ends at the next grid point, or leaves it at least as far away
  * again. A simulator that is told so lands on every grid point and rejects no step for being longer than the next.
+ * It is a hair longer than that, as one that ends just before a breakpoint would be halved to meet it.
  */
 static double bound_of_step(const double *noise, double time, double last) {
   double point = floor(time / noise[GRID] + 1e-6), left = (point + 1) * noise[GRID] - time;
-  return left / ceil(left / fmin(2 * last, noise[LONGEST]) - 1e-6);
+  return left / ceil(left / fmin(2 * last, noise[LONGEST]) - 1e-6) * (1 + 1e-9);
 }

@@ -16,7 +16,7 @@ from netlists.circuit import Circuit, DeviceModel, Instance, VoltageSteps
 from netlists.core import Array
 from netlists.design import Measurement
 from netlists.dialects.spice_deck import measure_lines
-from netlists.noise import Noise
+from netlists.noise import FIRST_STRETCH, Noise
 
 LIBRARY_FILE, CORE_FILE, BENCH_FILE = "cells.lib", "core.sub", "testbench.cir"
 DEVICES_SOURCE, DEVICES_LIBRARY = "devices.c", "devices.osdi"
@@ -218,7 +218,9 @@ def _bench(
         # there are branch currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
-    lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
+    # compiled cells that make noise limit the steps by themselves, to a hair more than that
+    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.noise and circuit.models else (step, step)
+    lines.append(f".tran {number(first)} {number(circuit.stop)} 0 {number(longest)} uic")
     return "\n".join([*lines, ".end", ""])
 
 
