@@ -3,8 +3,8 @@
 Each is drawn by a counter-based generator, so that whoever needs one computes it by itself: the compiled device in C
 (``printers/osdi_noise.c``), the reference and the sources of behavioural netlists here. All see the same numbers.
 
-    Philox4x64-10 (Salmon et al., SC '11) with key (seed, sample) and counter (step // 4, node, 0, 0) gives four words of
-    64 bits; Box and Muller make of words 0, 1 the numbers of steps 0, 1 of the four, of words 2, 3 those of 2, 3.
+    Philox4x64-10 (Salmon et al., SC '11) with key (seed, sample) and counter (step // 4, node, 0, 0) gives four words
+    of 64 bits; Box and Muller make of words 0, 1 the numbers of steps 0, 1 of the four, of words 2, 3 those of 2, 3.
 """
 
 from __future__ import annotations

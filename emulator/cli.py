@@ -50,6 +50,7 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.sizing import SizingError
@@ -96,7 +97,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError,
+    NetlistError, NoiseError,
 )  # fmt: skip
 
 

@@ -17,8 +17,6 @@ from scipy.integrate import RK45
 from netlists.core import Array, Index
 from netlists.noise import Noise
 
-Rate = Callable[[Array], Array]
-
 TOLERANCE: Final = 1e-5  # of a stretch, in state units; what the rule of order 5 leaves is much less
 _HALVINGS = 30
 # the pair's weights: of a stage on those before it (the last row is the step itself), where it is, and the error's
@@ -61,7 +59,7 @@ def drive_of(noise: Noise, nodes: int, duration: float) -> Drive:
     return Drive(noise.grid.step, noise.rates(nodes, duration))
 
 
-def carry(rate: Rate, states: Array, begin: Array, end: Array, drive: Drive) -> Array:
+def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Array, drive: Drive) -> Array:
     """Carries W independent states side by side, each from its own begin to its own end.
 
     Args:
@@ -92,7 +90,13 @@ def carry(rate: Rate, states: Array, begin: Array, end: Array, drive: Drive) -> 
 
 
 def _stretch(
-    rate: Rate, x: Array, first: Array, begin: Array, end: Array, span: Array, halvings: int = 0
+    rate: Callable[[Array], Array],
+    x: Array,
+    first: Array,
+    begin: Array,
+    end: Array,
+    span: Array,
+    halvings: int = 0,
 ) -> tuple[Array, Array]:
     """States at the end, and the rates there.
 

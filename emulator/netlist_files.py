@@ -13,7 +13,16 @@ import numpy as np
 
 from device_models.model import coupling_form
 from device_models.printers import verilog_a
-from emulator.levels import LC, PHASE, Status, clipped_remark, lc_array, lc_options, oscillator_array
+from emulator.levels import (
+    LC,
+    PHASE,
+    Status,
+    clipped_remark,
+    lc_array,
+    lc_options,
+    oscillator_array,
+    phase_options,
+)
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from netlists.array_design import array_design
@@ -33,6 +42,7 @@ from netlists.dialects.write import DESIGN_FILES, write_design_files
 from netlists.files import write_text_whole, write_whole
 from netlists.floorplan import CODES_FILE, FLOORPLAN_FILES, coupler_strengths, write_floorplan_files
 from netlists.lc import LcArray
+from netlists.noise import Noise, noise_grid
 from netlists.oscillator_array import OscillatorArray
 from netlists.phase_design import phase_design
 from netlists.sizing import Links, limited
@@ -105,6 +115,7 @@ def make_netlist(request: Request, status: Status) -> NetlistOutput:
 
     Raises:
         NetlistError: the dialect can't say it, or not in these devices.
+        NoiseError: noise that can't be made as asked.
         CellFault, CellFileError, SizingError, LcDesignFailed: the cell or the weights can't be realised like that.
         NgspiceUnavailable: no simulator to characterise the cell with.
         BenchFailed: a characterisation did not finish.
@@ -123,6 +134,11 @@ def _check(request: Request) -> None:
         raise NetlistError(
             f"--dialect verilog-a holds the modules of the phase level, and --level {level} is made of circuit "
             "elements. Take --dialect ngspice, xyce or spectre, or --level phase."
+        )
+    if request.settings.non_idealities.noise and (dialect != "ngspice" or level != PHASE):
+        raise NetlistError(
+            f"noise is written for ngspice at the level {PHASE} alone, not for --dialect {dialect} --level {level}. "
+            "Leave the noise out."
         )
     if request.devices == "compiled" and (
         dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
@@ -161,14 +177,17 @@ def _write_bytes(content: bytes, path: Path) -> None:
 
 def _phase(request: Request) -> NetlistOutput:
     core, settings = request.core, request.settings
-    circuit = compile_core(core, settings.scaling, request.devices)
+    grid, remarks = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
+    noise = None if grid is None else Noise(grid, request.sample)
+    circuit = compile_core(core, settings.scaling, request.devices, noise=grid)
     couplers, facts = _couplers_said(core), (("time unit", f"tau = {settings.scaling.tau:.6g} s"),)
     if request.dialect == "verilog-a":
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
         return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
-    options = SolverOptions(reltol=settings.reltol, rows=settings.rows)
-    files = _circuit_files(request, core, circuit, options, request.start)
-    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts)
+    files = _circuit_files(
+        request, core, circuit, phase_options(settings, grid), request.start, noise=noise
+    )  # fmt: skip
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts, remarks)
 
 
 def _couplers_said(core: AnalogCore) -> str:
@@ -178,11 +197,12 @@ def _couplers_said(core: AnalogCore) -> str:
 def _circuit_files(
     request: Request, core: AnalogCore, circuit: Circuit, options: SolverOptions, start: Array,
     currents: Array | None = None, notes: tuple[str, ...] = (), measurements: Sequence[Frequency] = (),
+    noise: Noise | None = None,
 ) -> Mapping[str, str]:  # fmt: skip
     """A compiled core in the form that the dialect has for it."""
     if request.dialect == "ngspice":
         return write_netlist(
-            circuit, options, start, currents, notes=notes, measurements=measurements
+            circuit, options, start, currents, noise=noise, notes=notes, measurements=measurements
         ).by_name()
     design = phase_design(core, circuit, options, start, currents, notes=notes, measurements=measurements)
     return _design_files(design, request.dialect)

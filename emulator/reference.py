@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 import scipy.sparse as sparse
 
-from emulator.driven import Drive, DrivenFailed, Rate, carry, drive_of
+from emulator.driven import Drive, DrivenFailed, carry, drive_of
 from netlists.core import AnalogCore, Array
 from netlists.noise import Noise
+
+Rate = Callable[[Array], Array]
 
 METHOD: Final = "DOP853"
 RTOL, ATOL = 1e-10, 1e-12

@@ -139,7 +139,7 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "jacobian": plan.realisation.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
-        "non_idealities": json.dumps(_non_idealities(plan.settings)),
+        "non_idealities": json.dumps({**_non_idealities(plan.settings), **_noise(plan)}),
     }
 
 
@@ -148,6 +148,21 @@ def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
     ideal = type(settings.adc)(bits=settings.adc.bits, low=settings.adc.low, high=settings.adc.high)
     given, default = settings.adc.model_dump(), ideal.model_dump()
     return {f"adc_{name}": value for name, value in given.items() if value != default[name]}
+
+
+def _noise(plan: Plan) -> dict[str, Any]:
+    """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
+    grid = plan.realisation.noise
+    if grid is None:
+        return {}
+    unit = plan.weights.core.family.state.unit
+    return {
+        "noise": {
+            "value": grid.sigma,
+            "unit": f"{'' if unit == '1' else f'{unit} '}per root of model time unit",
+        },
+        "noise_step": {"value": grid.step, "unit": "model time units"},
+    }
 
 
 def _told(plan: Plan) -> dict[str, str]:

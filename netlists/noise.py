@@ -58,7 +58,7 @@ class NoiseGrid:
 
     def times(self, duration: float) -> Array:
         """(K+1,) grid points 0, h, … up to the first one at a run's end or beyond."""
-        return self.step * np.arange(_intervals(duration, self.step) + 1)
+        return self.step * np.arange(0.0, _intervals(duration, self.step) + 1)
 
 
 @dataclass(frozen=True)

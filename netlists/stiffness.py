@@ -58,7 +58,9 @@ def fastest_rate(core: AnalogCore) -> float:
     fastest = 0.0
     for chunk in range(core.chunks):
         values = {
-            p.symbol: core.parameters[p.name][chunk] if p.scope == "node-and-chunk" else core.parameters[p.name]
+            p.symbol: core.parameters[p.name][chunk]
+            if p.scope == "node-and-chunk"
+            else core.parameters[p.name]
             for p in model.parameters
         }
         here = np.bincount(core.edges[:, 0], np.abs(core.coupling[chunk]), minlength=core.nodes)

@@ -107,7 +107,7 @@ def osdi_library(
         _shared("osdi_abi.h"),
         _sizes(model, chunks, noise=noise),
         _equations(model),
-        *([_shared("osdi_noise.c")] if noise else []),
+        _shared("osdi_noise.c" if noise else "osdi_quiet.c"),
         _shared("osdi_cell.c"),
         _shared("osdi_sweep.c"),
         _nodes_and_entries(model, degrees[-1]),
@@ -146,13 +146,13 @@ def _sizes(model: CellModel, chunks: int, *, noise: bool) -> str:
         first += count
     # an oscillation of 64 points a cycle is extrapolated to 1e-6 by six points, to 1e-4 by four
     past, largest = (6, 64.0) if model.resonator is not None else (4, 16.0)
-    shared = len(model_parameter_names(model, chunks, noise=noise))
+    noise_at, shared = (len(model_parameter_names(model, chunks, noise=told)) for told in (False, noise))
     rows = [", ".join(str(column[chunk]) for column in columns) or "0" for chunk in range(chunks)]
     return "\n".join([
-        f"#define NOISE {int(noise)}",
         f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
         f"       INSTANCE_PARAMETERS = {first + noise}, MODEL_PARAMETERS = {shared},",
-        f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past} }};",
+        f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past},",
+        f"       NOISE_AT = {noise_at} }};",
         f"#define LARGEST_WEIGHT {largest}",
         f"static const uint32_t parameter_at[][PARAMETERS + 1] = {{{', '.join(f'{{{r}}}' for r in rows)}}};",
         f"static const double parameter_default[] = {{{', '.join([*defaults, '0'])}}};",

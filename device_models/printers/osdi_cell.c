@@ -13,9 +13,7 @@ typedef struct {
   double g, c;               /* S and F: a rate of one is a current of g times one volt into c */
   double w;                  /* rad/s of the carrier, if there is one */
   double switches[CHUNKS];   /* s; switches[k] ends chunk k, the last one is never looked at */
-#if NOISE
-  double noise[NOISE_PARAMETERS];
-#endif
+  Noise noise;
 } Model;
 
 /* What an instance starts with. Behind it: matrix elements, node numbers, derivatives, parameters. */
@@ -29,9 +27,7 @@ typedef struct {
   uint32_t index;            /* its number there */
   uint32_t neighbours;
   bool full;                 /* whether the matrix has elements for the neighbours */
-#if NOISE
-  double longest_step;       /* s, that the simulator may take next */
-#endif
+  Bound bound;
 } Cell;
 
 /* The order of instance parameters: multiplicity, cell parameters, with noise the node's number, then a chunk's
@@ -56,9 +52,6 @@ static double **elements(Cell *cell) { return (double **)((char *)cell + ELEMENT
 static uint32_t *node_numbers(Cell *cell) { return PART(uint32_t, NODES_AT); }
 static double *others(Cell *cell) { return PART(double, OTHERS_AT); } /* d current / d neighbour's state */
 static double *values(Cell *cell) { return PART(double, VALUES_AT); }
-#if NOISE
-static uint64_t node_of_noise(Cell *cell) { return (uint64_t)values(cell)[INSTANCE_PARAMETERS]; }
-#endif
 static double *weights(Cell *cell, uint32_t chunk) {
   return values(cell) + NUMBERS + (size_t)chunk * cell->neighbours;
 }
@@ -110,10 +103,8 @@ RARE static void evaluate_alone(Cell *cell, const Model *model, const SimulatorI
   cell_features(x, features);
   gather_parameters(cell, chunk, parameters);
   cell_rate(x, features, sums, parameters, timed, &rate, &slope, by_sum);
-#if NOISE
-  rate += noise_rate(model->noise, node_of_noise(cell), info->abstime);
-  cell->longest_step = bound_of_step(model->noise, info->abstime, model->noise[LONGEST]);
-#endif
+  rate += noise_rate(&model->noise, values(cell)[INSTANCE_PARAMETERS], info->abstime);
+  bound_step(&cell->bound, &model->noise, info->abstime, model->noise.longest);
   finish(cell, x, -g * rate, -g * slope);
   if (cell->full) finish_full(cell, g, weight, by_sum, info->prev_solve, NULL);
 }
@@ -235,17 +226,9 @@ static uint32_t given_in_model(void *model, uint32_t id) {
 
 static void *access_model(Model *model, uint32_t id) {
   if (CARRIER && id == 2) return &model->w;
-#if NOISE
-  if (id >= MODEL_PARAMETERS - NOISE_PARAMETERS) return &model->noise[id - (MODEL_PARAMETERS - NOISE_PARAMETERS)];
-#endif
+  if (id >= NOISE_AT) return (double *)&model->noise + (id - NOISE_AT);
   return id == 0 ? &model->g : id == 1 ? &model->c : &model->switches[id - 2 - CARRIER];
 }
-
-#if NOISE
-#define BOUND_STEP_OFFSET offsetof(Cell, longest_step)
-#else
-#define BOUND_STEP_OFFSET NO_OFFSET
-#endif
 
 /* What depends on the layout, and the descriptor itself, for d neighbours and one kind of Jacobian. */
 #define CELL(d, kind, full_)                                                                                \

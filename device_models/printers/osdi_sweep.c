@@ -32,23 +32,12 @@ typedef struct {
   Result *results;
   uint32_t *first;          /* its first link */
   double *g, *parameters[CHUNKS], *by_sum;
-#if NOISE
-  double noise[NOISE_PARAMETERS];
-  double noise_time;        /* when noise_now is */
-  uint64_t block;           /* of the generator, that drawn holds */
-  double volts;             /* that one unit of rate adds in a second */
-  uint64_t *number;         /* that the generator knows a cell by */
-  double (*drawn)[1 + PER_BLOCK];       /* its last number of the block before, and those of this one */
-  double *noise_now, *noise_before;     /* rates now, and at the last accepted time point */
-#endif
   /* a link */
   uint32_t *from;           /* the neighbour's node */
   double *weight[CHUNKS];
   /* a node, by its number */
   double *x, *features, *slopes, *past[PAST];
-#if NOISE
-  double *walk;             /* V, integral of the noise up to the last accepted time point */
-#endif
+  Drive drive;
 } Sweep;
 
 /* One a thread. Only a pointer, as the fastest kind of thread-local storage is scarce for loaded libraries. */
@@ -68,10 +57,7 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
               grow(&s->g, room, sizeof(double)) && grow(&s->by_sum, room, sizeof(double) * FEATURES);
     for (int k = 0; k < CHUNKS; k++)
       enough &= grow(&s->parameters[k], room, sizeof(double) * (PARAMETERS + 1));
-#if NOISE
-    enough &= grow(&s->number, room, sizeof *s->number) && grow(&s->drawn, room, sizeof *s->drawn) &&
-              grow(&s->noise_now, room, sizeof(double)) && grow(&s->noise_before, room, sizeof(double));
-#endif
+    enough &= drive_room(&s->drive, room);
     if (enough) s->cells_room = room;
   }
   if (s->links + neighbours > s->links_room) {
@@ -85,9 +71,6 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
     enough &= grow(&s->x, room, sizeof(double)) && grow(&s->features, room, sizeof(double) * FEATURES) &&
               grow(&s->slopes, room, sizeof(double) * FEATURES);
     for (int k = 0; k < PAST; k++) enough &= grow(&s->past[k], room, sizeof(double));
-#if NOISE
-    enough &= grow(&s->walk, room, sizeof(double));
-#endif
     if (enough) s->nodes_room = room;
   }
   return enough;
@@ -106,18 +89,11 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
     s->chunk = chunk_at(model->switches, info->abstime);
     memcpy(s->switches, model->switches, sizeof s->switches);
     s->w = model->w;
-#if NOISE
-    memcpy(s->noise, model->noise, sizeof s->noise);
-    s->noise_time = -1;
-    s->block = UINT64_MAX - 1;
-    s->volts = model->g / model->c;
-#endif
+    drive_begin(&s->drive, &model->noise, model->g / model->c);
   }
   if (CARRIER && s->w != model->w) return;
   if (CHUNKS > 1 && memcmp(s->switches, model->switches, sizeof(double) * (CHUNKS - 1))) return;
-#if NOISE
-  if (memcmp(s->noise, model->noise, sizeof s->noise) || s->volts != model->g / model->c) return;
-#endif
+  if (!drive_fits(&s->drive, &model->noise, model->g / model->c)) return;
   const uint32_t *node = node_numbers(cell), d = cell->neighbours;
   uint32_t top = 0;
   for (uint32_t j = 0; j <= d; j++) top = node[j] > top ? node[j] : top;
@@ -134,65 +110,22 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
     gather_parameters(cell, k, s->parameters[k] + (size_t)s->cells * PARAMETERS);
     memcpy(s->weight[k] + s->links, weights(cell, k), sizeof(double) * d);
   }
-#if NOISE
-  s->number[s->cells] = node_of_noise(cell);
-#endif
+  drive_add(&s->drive, s->cells, values(cell)[INSTANCE_PARAMETERS], node[0]);
   s->cells += 1;
   s->links += d;
   s->nodes = top + 1 > s->nodes ? top + 1 : s->nodes;
   s->slopes_wanted |= cell->full;
 }
 
-#if NOISE
-/* Fills s->noise_now; new numbers are drawn once a block of grid points. */
-static void noise_at(Sweep *s, double time) {
-  double share;
-  uint64_t next = grid_point(s->noise, time, &share) + 1, block = next / PER_BLOCK, in = next % PER_BLOCK;
-  if (block != s->block)
-    for (uint32_t i = 0; i < s->cells; i++) {
-      double *drawn = s->drawn[i];
-      if (block && block != s->block + 1) draw_block(s->noise, block - 1, s->number[i], drawn + 1);
-      drawn[0] = drawn[PER_BLOCK];
-      draw_block(s->noise, block, s->number[i], drawn + 1);
-    }
-  s->block = block;
-  for (uint32_t i = 0; i < s->cells; i++) {
-    const double *drawn = s->drawn[i] + in;
-    s->noise_now[i] = s->noise[AMPLITUDE] * (drawn[0] + share * (drawn[1] - drawn[0]));
-  }
-  s->noise_time = time;
-}
-
-/* V that the noise alone adds to a cell from the last accepted time point to `time`, where noise_now is. */
-static inline double noise_since(const Sweep *s, uint32_t i, double time) {
-  return s->volts * 0.5 * (s->noise_before[i] + s->noise_now[i]) * (time - s->times[0]);
-}
-
-/* Before s->times is that of the point which is accepted now. */
-static void accept_noise(Sweep *s) {
-  if (s->noise_time != s->time) noise_at(s, s->time);
-  if (!s->known) memset(s->walk, 0, sizeof(double) * s->nodes);
-  else for (uint32_t i = 0; i < s->cells; i++) s->walk[s->results[i].own] += noise_since(s, i, s->time);
-  double *rates = s->noise_before;
-  s->noise_before = s->noise_now;
-  s->noise_now = rates;
-  s->noise_time = -1;
-}
-#endif
-
 /* The step that ended at s->time was accepted, with the solution the simulator now starts from. */
 static void remember(Sweep *s, const double *solution) {
-#if NOISE
-  accept_noise(s);
-#endif
+  drive_accept(&s->drive, s->cells, s->time, s->known ? s->time - s->times[0] : 0);
   double *oldest = s->past[PAST - 1];
   for (int k = PAST - 1; k > 0; k--) s->past[k] = s->past[k - 1], s->times[k] = s->times[k - 1];
   s->past[0] = oldest;
   s->times[0] = s->time;
   memcpy(oldest, solution, sizeof(double) * s->nodes);
-#if NOISE /* what is left is smooth enough to be extrapolated */
-  for (uint32_t n = 0; n < s->nodes; n++) oldest[n] -= s->walk[n];
-#endif
+  drive_smooth(&s->drive, s->cells, oldest);
   if (s->known < PAST) s->known += 1;
 }
 
@@ -215,10 +148,7 @@ static void predict(Sweep *s, double time) {
   for (uint32_t a = 1; a < s->known; a++)
     if (share[a] != 0)
       for (uint32_t n = 0; n < s->nodes; n++) s->x[n] += share[a] * s->past[a][n];
-#if NOISE
-  for (uint32_t n = 0; n < s->nodes; n++) s->x[n] += s->walk[n];
-  for (uint32_t i = 0; i < s->cells; i++) s->x[s->results[i].own] += noise_since(s, i, time);
-#endif
+  drive_predict(&s->drive, s->cells, s->x, time - s->times[0]);
 }
 
 RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
@@ -233,9 +163,7 @@ RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   }
   s->solution = solution;
   s->time = info->abstime;
-#if NOISE
-  if (s->noise_time != info->abstime) noise_at(s, info->abstime);
-#endif
+  drive_at(&s->drive, s->cells, info->abstime);
   if (predicted) predict(s, info->abstime);
   else memcpy(s->x, solution, sizeof(double) * s->nodes);
 
@@ -260,10 +188,7 @@ RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
               s->by_sum + (size_t)i * FEATURES);
     result->seen = solution[own];
     result->x = s->x[own];
-#if NOISE
-    rate += s->noise_now[i];
-#endif
-    result->current = -s->g[i] * rate;
+    result->current = -s->g[i] * (rate + drive_rate(&s->drive, i));
     result->slope = -s->g[i] * slope;
   }
 }
@@ -289,10 +214,7 @@ static bool fetch_from_sweep(Cell *cell, const Model *model, const SimulatorInfo
   uint32_t i = cell->index;
   const Result *result = s->results + i;
   if (!s->closed || info->prev_solve[result->own] != result->seen) return false;
-#if NOISE
-  cell->longest_step =
-      bound_of_step(s->noise, info->abstime, s->known ? info->abstime - s->times[0] : info->abstime);
-#endif
+  bound_step(&cell->bound, &model->noise, info->abstime, info->abstime - (s->known ? s->times[0] : 0));
   finish(cell, result->x, result->current, result->slope);
   if (cell->full)
     finish_full(cell, s->g[i], s->weight[s->chunk] + s->first[i], s->by_sum + (size_t)i * FEATURES, s->x, s->slopes);
