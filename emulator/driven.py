@@ -17,7 +17,7 @@ from scipy.integrate import RK45
 from netlists.core import Array, Index
 from netlists.noise import Noise
 
-TOLERANCE: Final = 1e-5  # of a stretch, in state units; what the rule of order 5 leaves is much less
+TOLERANCE: Final = 1e-6  # of a stretch, in state units: the whole run is then right to 1e-5
 _HALVINGS = 30
 # the pair's weights: of a stage on those before it (the last row is the step itself), where it is, and the error's
 _A: Final = np.vstack([np.pad(RK45.A[1:], ((0, 0), (0, 1))), RK45.B])
