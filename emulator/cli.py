@@ -80,6 +80,7 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.sizing import SizingError
@@ -126,7 +127,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError, NonIdealityError,
+    NetlistError, NonIdealityError, NoiseError,
 )  # fmt: skip
 
 
@@ -487,6 +488,8 @@ def compile_command(
     trust_includes: TrustIncludes = False,
     bits: Bits = None,
     quantizer: QuantizerName = None,
+    noise: Noise = 0.0,
+    noise_step: NoiseStep = None,
     mismatch_coupling: MismatchCoupling = "0",
     mismatch_shil: MismatchShil = "0",
     detuning: Detuning = "0",
@@ -511,8 +514,9 @@ def compile_command(
                 "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
-                bits=bits, quantizer=quantizer, mismatch_coupling=mismatch_coupling,
-                mismatch_shil=mismatch_shil, detuning=detuning, dead=dead, stuck=stuck, chip=chip,
+                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
+                dead=dead, stuck=stuck, chip=chip,
             ),
         })  # fmt: skip
         request = Request(core, settings, dialect, devices, sample)

@@ -14,7 +14,16 @@ import numpy as np
 from device_models.model import coupling_form
 from device_models.printers import verilog_a
 from emulator.chip import build, settings_as_built
-from emulator.levels import LC, PHASE, Status, clipped_remark, lc_array, lc_options, oscillator_array
+from emulator.levels import (
+    LC,
+    PHASE,
+    Status,
+    clipped_remark,
+    lc_array,
+    lc_options,
+    oscillator_array,
+    phase_options,
+)
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from netlists.array_design import array_design
@@ -36,6 +45,7 @@ from netlists.dialects.write import DESIGN_FILES, write_design_files
 from netlists.files import write_text_whole, write_whole
 from netlists.floorplan import CODES_FILE, FLOORPLAN_FILES, coupler_strengths, write_floorplan_files
 from netlists.lc import LcArray
+from netlists.noise import Noise, noise_grid
 from netlists.oscillator_array import OscillatorArray
 from netlists.phase_design import phase_design
 from netlists.sizing import Links, limited
@@ -109,6 +119,7 @@ def make_netlist(request: Request, status: Status) -> NetlistOutput:
     Raises:
         NetlistError: the dialect can't say it, or not in these devices.
         NonIdealityError: one that has nothing to act on.
+        NoiseError: noise that can't be made as asked.
         CellFault, CellFileError, SizingError, LcDesignFailed: the cell or the weights can't be realised like that.
         NgspiceUnavailable: no simulator to characterise the cell with.
         BenchFailed: a characterisation did not finish.
@@ -134,6 +145,11 @@ def _check(request: Request) -> None:
         raise NetlistError(
             "--dialect verilog-a holds modules, and no weights that a chip could miss. Leave the non-idealities out, "
             "or take --dialect ngspice, xyce or spectre."
+        )
+    if request.settings.non_idealities.noise and (dialect != "ngspice" or level != PHASE):
+        raise NetlistError(
+            f"noise is written for ngspice at the level {PHASE} alone, not for --dialect {dialect} --level {level}. "
+            "Leave the noise out."
         )
     if request.devices == "compiled" and (
         dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
@@ -177,15 +193,19 @@ def _as_built_notes(built: AsBuilt) -> tuple[str, ...]:
 
 def _phase(request: Request, built: AsBuilt) -> NetlistOutput:
     core, settings = built.core, request.settings
-    circuit = compile_core(core, settings.scaling, request.devices)
+    grid, remarks = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
+    noise = None if grid is None else Noise(grid, request.sample)
+    circuit = compile_core(core, settings.scaling, request.devices, noise=grid)
     couplers = _couplers_said(core)
     if request.dialect == "verilog-a":
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
         return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
-    options = SolverOptions(reltol=settings.reltol, rows=settings.rows)
-    files = _circuit_files(request, core, circuit, options, request.start, notes=_as_built_notes(built))
+    files = _circuit_files(
+        request, core, circuit, phase_options(settings, grid), request.start,
+        notes=_as_built_notes(built), noise=noise,
+    )  # fmt: skip
     said = (("time unit", f"tau = {settings.scaling.tau:.6g} s"), *facts(built))
-    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, said)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, said, remarks)
 
 
 def _couplers_said(core: AnalogCore) -> str:
@@ -195,11 +215,12 @@ def _couplers_said(core: AnalogCore) -> str:
 def _circuit_files(
     request: Request, core: AnalogCore, circuit: Circuit, options: SolverOptions, start: Array,
     currents: Array | None = None, notes: tuple[str, ...] = (), measurements: Sequence[Frequency] = (),
+    noise: Noise | None = None,
 ) -> Mapping[str, str]:  # fmt: skip
     """A compiled core in the form that the dialect has for it."""
     if request.dialect == "ngspice":
         return write_netlist(
-            circuit, options, start, currents, notes=notes, measurements=measurements
+            circuit, options, start, currents, noise=noise, notes=notes, measurements=measurements
         ).by_name()
     design = phase_design(core, circuit, options, start, currents, notes=notes, measurements=measurements)
     return _design_files(design, request.dialect)

@@ -130,7 +130,7 @@ def _failed(future: Future[None]) -> bool:
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
     start = plan.weights.core.initial_states(plan.settings.seed, 0)
-    for name, text in plan.realisation.files(start).items():
+    for name, text in plan.realisation.files(start, plan.noise(0)).items():
         write_text_whole(folder.netlist / name, text)
 
 
@@ -139,7 +139,7 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     # what devices were taken counts, not how they were asked for
     asked = {"devices", "jacobian"}
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes)).text
+    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes), plan.noise(0)).text
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
@@ -152,7 +152,22 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "jacobian": plan.realisation.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
-        "non_idealities": json.dumps(departures(plan.settings)),
+        "non_idealities": json.dumps(departures(plan.settings) | _noise(plan)),
+    }
+
+
+def _noise(plan: Plan) -> dict[str, Any]:
+    """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
+    grid = plan.realisation.noise
+    if grid is None:
+        return {}
+    unit = plan.weights.core.family.state.unit
+    return {
+        "noise": {
+            "value": grid.sigma,
+            "unit": f"{'' if unit == '1' else f'{unit} '}per root of model time unit",
+        },
+        "noise_step": {"value": grid.step, "unit": "model time units"},
     }
 
 

@@ -25,6 +25,7 @@ from emulator.verdict import Judgement, Verdict
 from netlists.as_built import AsBuilt
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
+from netlists.noise import Noise
 from netlists.scaling import Scaling
 from netlists.weights import Weights
 
@@ -54,12 +55,18 @@ class Plan:
     settings: RunSettings
     realisation: Realisation
 
+    def noise(self, sample: int) -> Noise | None:
+        """The noise of a sample; None if the run has none."""
+        grid = self.realisation.noise
+        return None if grid is None else Noise(grid, sample)
+
 
 def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
     """One sample from its initial state to its codes, as results of one row."""
     core, settings = plan.built.core, plan.settings
     start = core.initial_states(settings.seed, sample)
-    deck = plan.realisation.deck(start)
+    noise = plan.noise(sample)
+    deck = plan.realisation.deck(start, noise)
     simulation = simulator.simulate(
         deck, folder=folder, limit_s=settings.time_limit_s,
         on_progress=lambda fraction: observer.progress(sample, fraction),
@@ -76,6 +83,7 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
             observed.trajectory,
             settings.rows,
             settings.windows,
+            noise,
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs
