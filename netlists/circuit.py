@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlists.noise import NoiseGrid
 from netlists.scaling import Scaling
 
 
@@ -111,6 +112,7 @@ class Circuit:
         tanks: (N,) where the initial currents of cells with a resonator go, in the order of ``state_nodes``; else
             empty. Names of global parameters, in ampere; with compiled cells, of nodes: their voltage stands for the
             current, a volt for ``scaling.conductance`` ampere.
+        noise: that drives the cells, or None; which numbers it has is a sample's.
     """
 
     title: str
@@ -127,3 +129,4 @@ class Circuit:
     device_source: str | None = None
     flat: bool = False
     tanks: tuple[str, ...] = ()
+    noise: NoiseGrid | None = None
