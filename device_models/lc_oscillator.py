@@ -6,14 +6,15 @@ in units of C ω₀:
     dv_i/dt = limiter(v_i, y_i) + 2 Σ_j κ_ij v_j + 4 s_i cos(2θ + ψ₂) v_i + 2 b_i A cos(θ + ψ₁) − y_i
     dy_i/dt = v_i / inductance_i,    θ = carrier × t
 
-Limiters of amplitude A, and how fast each restores it per radian:
+Limiters of amplitude A, and the rate per radian at which each restores it:
 
-- ``lc`` (van der Pol, twice the loss at small voltages): ε (v − (4/3) v³/A²), ε = 1/Q the tank's loss per radian. ε
+- ``lc`` (van der Pol, twice the loss at small voltages): ε (v − (4/3) v³/A²), ε = 1/Q the tank's loss per radian.
+  Restores at ε.
 - ``lc_tanh`` (differential pair, r times the loss): ε (r V tanh(v/V) − v), r = ``TANH_GAIN``. At amplitude A the
   fundamental's gain r N(A/V) is 1, with N(a) = (1/πa) ∫ tanh(a cos ψ) cos ψ dψ over a turn; A/V = ``TANH_DRIVE``.
-  About ε/2
+  Restores at 0.42 ε.
 - ``lc_levelled`` (sum-of-squares levelling): ε (1 − (v² + inductance y²)/A²) v, a conductance set by the energy in
-  the tank. Exactly ε, however large
+  the tank. Restores at exactly ε, however large.
 
 On the limit cycle v = A cos ψ, y = A sin ψ with ψ = θ + φ, a current f into the node turns the phase by
 dφ/dt = −f sin ψ / A. Averaged over a cycle that gives, to first order in ε, κ, s and b,
