@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.two_sets import TwoSets, as_they_are, energy, mmd_unbiased, sliced
 from netlists.core import Array
@@ -90,13 +89,9 @@ def shares_on_manifold(distances: Array, n: int, k: int, *, paired: bool) -> tup
     if paired:
         for inside in (on_real, on_generated):
             np.fill_diagonal(inside, False)
-    return _share(on_real.any(axis=1)), _share(on_generated.any(axis=0))
+    return float(np.mean(np.any(on_real, axis=1))), float(np.mean(np.any(on_generated, axis=0)))
 
 
 def _radius(distances: Array, k: int) -> Array:
     """Distance of each sample to its k-th neighbour; the sample itself, at distance 0, is the one before all."""
     return np.asarray(np.partition(distances, k, axis=1)[:, k])
-
-
-def _share(covered: npt.NDArray[np.bool_]) -> float:
-    return float(np.mean(covered))

@@ -219,9 +219,10 @@ def _precision_recall(sets: TwoSets, k: int, generator: np.random.Generator) -> 
 
 
 def share_interval(share: float, variance: float, count: int) -> tuple[float, float]:
-    """95 % interval (Clopper & Pearson 1934) of a share with this variance, as if of share (1 − share) / variance samples.
+    """95 % interval (Clopper & Pearson 1934) of a share with this variance.
 
-    At most ``count`` samples; all of them where the share is 0 or 1 or nothing varies.
+    It is that of as many independent samples as would have the variance, share (1 − share) / variance of them:
+    at most ``count``, and all of these where the share is 0 or 1 or nothing varies.
     """
     even = share * (1 - share)
     size = float(np.clip(even / variance, 1, count)) if variance > 0 and even > 0 else float(count)

@@ -234,4 +234,5 @@ def weights(sets: TwoSets, rows: Index) -> Array:
     """(R, n + m) share of each row in a draw (R, ·)."""
     count, total = len(rows), sets.n + sets.m
     flat = (rows + total * np.arange(count)[:, None]).ravel()
-    return np.bincount(flat, minlength=count * total).reshape(count, total) / rows.shape[1]
+    counts = np.bincount(flat, minlength=count * total).reshape(count, total)
+    return np.asarray(counts / rows.shape[1])

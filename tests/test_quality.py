@@ -46,7 +46,7 @@ def test_intervals_hold_the_distance_of_the_distributions(shift: float, referenc
         "energy": gaussian_energy(shift, FEATURES),
         "mmd_squared": gaussian_mmd_squared(shift, FEATURES, SIGMA),
     }
-    held, estimates = {name: 0 for name in truths}, {name: [] for name in truths}
+    held, estimates = dict.fromkeys(truths, 0), {name: [] for name in truths}
     widths = {name: [] for name in truths}
     for seed in range(REPETITIONS):
         x, y = normal(SAMPLES, FEATURES, 2 * seed, shift), normal(reference, FEATURES, 2 * seed + 1)
