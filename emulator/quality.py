@@ -12,10 +12,10 @@ Plain resampling misleads here. A resample holds copies, and copies are at dista
   number of independent samples that would have that variance.
 
 Paired sets (the same starts, through circuit and reference) are resampled by pairs, and no sample meets its
-partner. The bias of their sliced Wasserstein distance is not known to the bootstrap: if pairs lie closer than
-samples, the transport is the pairing itself, copies or not. So the interval brackets it: from the shift of the
-means, which is a lower bound that has an unbiased estimate, to the distance as measured, which is at least the
-distributions' on average, since transport is convex.
+partner. The bootstrap sees only part of the bias of their sliced Wasserstein distance: if pairs lie closer than
+samples, the transport is the pairing itself, copies or not. The estimate is then too large, and so is the upper
+end of the interval; the lower end is that of the shift of the means, which is never above the distance and has an
+unbiased estimate.
 """
 
 from __future__ import annotations
@@ -152,13 +152,11 @@ def _sliced(sets: TwoSets, itself: Draws, draws: Draws | None) -> Metric:
         return Metric(measured, math.nan, math.nan, math.nan)
     again = sliced(sets, draws)
     bias = float(again.mean()) - square
-    if sets.paired:
-        low, _ = _interval(_shift(sets, draws))
-        _, high = _interval(again - bias)
-        # the shift's resamples and the distance's are not the same figure: they may cross by chance
-        return Metric(measured, measured, *_roots(min(low, square), max(high, square)))
+    estimate = square - bias
     low, high = _interval(again - 2 * bias)
-    return Metric(measured, *_roots(square - bias, low, high))
+    if sets.paired:
+        low = min(_interval(_shift(sets, draws))[0], estimate)
+    return Metric(measured, *_roots(estimate, low, high))
 
 
 def _shift(sets: TwoSets, draws: Draws) -> Array:

@@ -152,7 +152,10 @@ def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
 
 def _told(plan: Plan) -> dict[str, str]:
     """What results say beyond their identity."""
-    told = {"weights": printable(plan.weights.path.name)}
+    core = plan.weights.core
+    told = {"weights": printable(plan.weights.path.name), "readout": core.readout}
+    if core.image_shape is not None:
+        told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
     if plan.realisation.rungs:
         rungs = [
             {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}
