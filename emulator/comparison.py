@@ -41,6 +41,7 @@ class Comparison:
 
     Attributes:
         first, second: the sides as compared: of sides with the same starts, the samples that both have.
+        features: of both sides, (n, F) and (m, F).
         pixels: what stands for an image: ``codes``, or ``analog`` where the codes can't be compared.
         extractor: what the metrics see of an image.
         pairs: sample by sample, or None if the starts differ.
@@ -53,6 +54,7 @@ class Comparison:
 
     first: Side
     second: Side
+    features: tuple[Array, Array]
     pixels: str
     extractor: Extractor
     pairs: Pairs | None
@@ -79,7 +81,7 @@ class Comparison:
         if test is None:
             return f"There are too few samples to compare distributions: {counts}; expected at least {FEWEST} of each."
         unit = "" if self.extractor is not PIXELS else " of full scale"
-        interval = f"{metric.low:.2g} to {metric.high:.2g}{unit}"
+        interval = f"{metric.low:.2g} to {metric.high:.2g}"
         chance = f"p = {test.p:.2g}"
         if self.outcome == "within":
             seen = "and can't be told apart" if test.p >= ALPHA else "a difference below that is there"
@@ -89,8 +91,8 @@ class Comparison:
             )
         if self.outcome == "different":
             return (
-                f"The distributions differ ({chance}, with {counts}): their sliced Wasserstein distance is "
-                f"{metric.estimate:.2g}{unit} (95 %: {interval})."
+                f"The distributions differ ({chance}, with {counts}; seen best by: {test.clearest}). Their sliced "
+                f"Wasserstein distance is {metric.estimate:.2g}{unit} (95 %: {interval})."
             )
         return (
             f"The distributions can't be told apart with {counts}: {chance}; a shift of less than {test.unseen:.2g}"
@@ -125,24 +127,30 @@ def compare(
     """
     _check(first, second)
     remarks = [*first.remarks, *second.remarks]
-    for side in (first, second):
-        if side.left_out:
-            remarks.append(f"{side.left_out} samples of {side.name} have no codes and are left out.")
+    remarks += [
+        f"{side.left_out} samples of {side.name} have no codes and are left out."
+        for side in (first, second)
+        if side.left_out
+    ]
     same = _same_starts(first, second)
     if same is not None:
-        left = max(first.samples, second.samples) - len(same[0])
-        if left:
-            remarks.append(f"{len(same[0])} samples started alike on both sides; {left} others are left out.")
+        others = max(first.samples, second.samples) - len(same[0])
+        if others:
+            remarks.append(
+                f"{len(same[0])} samples started alike on both sides; {others} others are left out."
+            )
         first, second = first.rows(same[0]), second.rows(same[1])
     kind, why = _pixels(first, second)
     if why:
         remarks.append(why)
-    pixels = [side.analog if kind == "analog" and side.analog is not None else side.pixels for side in (first, second)]
-    sets = TwoSets(*(extractor(_shaped(part, first, second)) for part in pixels), paired=same is not None)
+    shape = first.image_shape or second.image_shape
+    left, right = (extractor(_images(side, kind, shape)) for side in (first, second))
+    sets = TwoSets(left, right, paired=same is not None)
     runs = first.converter is not None and second.converter is not None
     return Comparison(
         first=first,
         second=second,
+        features=(sets.left, sets.right),
         pixels=kind,
         extractor=extractor,
         pairs=None if same is None else _pairs(first, second, comparable=kind == "codes"),
@@ -192,9 +200,9 @@ def _pixels(first: Side, second: Side) -> tuple[str, str]:
     return "codes", ""
 
 
-def _shaped(pixels: Array, first: Side, second: Side) -> Array:
-    """(S, rows, columns) where either side knows them, for extractors that look at images."""
-    shape = first.image_shape or second.image_shape
+def _images(side: Side, kind: str, shape: tuple[int, int] | None) -> Array:
+    """(S, rows, columns) where either side knows them, for extractors that look at images; else (S, V)."""
+    pixels = side.analog if kind == "analog" and side.analog is not None else side.pixels
     return pixels if shape is None else pixels.reshape(len(pixels), *shape)
 
 

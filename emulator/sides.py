@@ -1,4 +1,4 @@
-"""What is compared: the samples of a run, as circuit, reference or trained model made them, or the images of a data set."""
+"""What is compared: samples of a run, as circuit, reference or trained model made them, or images of a data set."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def read_side(given: str, span: Span | None, most: int, seed: int) -> Side:
     if colon and not path.exists():
         if after not in SUFFIX:
             raise CompareError(
-                f"{printable(given)}: no such file; behind a run may stand " + ", ".join(f":{s}" for s in SUFFIX)
+                f"{printable(given)}: no such file; behind a run may stand "
+                + ", ".join(f":{s}" for s in SUFFIX)
             )
         path, origin = Path(before), after
     shown = printable(str(path))
@@ -140,7 +141,9 @@ def _of_run(given: str, path: Path, origin: str) -> Side:
     rows, suffix = results.rows, SUFFIX[origin]
     column = f"samples/codes{suffix}"
     if column not in rows or not (rows[column] >= 0).any():
-        held = ", ".join(name for name, s in SUFFIX.items() if (rows.get(f"samples/codes{s}", np.array(-1)) >= 0).any())
+        held = ", ".join(
+            name for name, s in SUFFIX.items() if (rows.get(f"samples/codes{s}", np.array(-1)) >= 0).any()
+        )
         raise CompareError(f"{shown}: holds no samples of the {origin}; it holds those of: {held or 'none'}")
     there = np.flatnonzero((rows[column] >= 0).all(axis=1))
     converter = _converter(shown, results)
@@ -182,4 +185,3 @@ def _shape(said: Any, pixels: int) -> tuple[int, int] | None:
     except ValueError:
         return None
     return (rows, columns) if rows * columns == pixels else None
-

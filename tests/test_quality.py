@@ -164,14 +164,15 @@ def test_interval_of_a_share() -> None:
 
 
 def p_values(shift: float, *, paired: bool, count: int = 100) -> Array:
-    """(count, 3) p by sliced Wasserstein, energy and MMD of sets this far apart."""
+    """(count, 5) p of the test, and of its figures, for sets this far apart."""
     found = []
     for seed in range(count):
         x, y = normal(32, 8, 2 * seed), normal(32, 8, 2 * seed + 1, shift)
         sets = TwoSets(x, x + 0.1 * y if paired else y, paired)
         test = permutation_test(sets, 99, seed)
         assert test is not None
-        found.append([test.sliced_wasserstein.p, test.p, test.mmd_squared.p])
+        parts = (test.sliced_wasserstein, test.energy, test.mmd_squared, test.neighbours)
+        found.append([test.p, *(part.p for part in parts)])
     return np.array(found)
 
 
@@ -196,9 +197,9 @@ def test_p_values_are_uniform_if_only_chance_swaps_pairs() -> None:
 
 
 def test_a_shift_is_seen_and_pairs_see_a_smaller_one() -> None:
-    assert np.mean(p_values(2.0, paired=False, count=30)[:, 1] <= 0.05) == 1
+    assert np.mean(p_values(2.0, paired=False, count=30)[:, 0] <= 0.05) == 1
     # the same sets, a tenth of the shift
-    assert np.mean(p_values(2.0, paired=True, count=30)[:, 1] <= 0.05) == 1
+    assert np.mean(p_values(2.0, paired=True, count=30)[:, 0] <= 0.05) == 1
     unpaired = permutation_test(TwoSets(normal(32, 8, 0), normal(32, 8, 0) + 0.1 * normal(32, 8, 1, 2.0)), 99)
     assert unpaired is not None
     assert unpaired.p > 0.5
@@ -232,11 +233,12 @@ def test_equal_sets_have_p_of_one() -> None:
     x = normal(16, 4, 0)
     test = permutation_test(TwoSets(x, x, paired=True), 99)
     assert test is not None
-    assert (test.p, test.sliced_wasserstein.p, test.mmd_squared.p) == (1, 1, 1)
+    assert (test.p, test.sliced_wasserstein.p, test.energy.p, test.mmd_squared.p) == (1, 1, 1, 1)
     assert test.unseen == 0
     coincident = permutation_test(TwoSets(np.zeros((9, 2)), np.zeros((12, 2))), 99)
     assert coincident is not None
-    assert coincident.p == 1
+    assert coincident.energy.p == 1
+    assert coincident.p > 0.05
 
 
 def test_two_thousand_samples_take_seconds() -> None:
