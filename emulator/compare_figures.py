@@ -35,7 +35,7 @@ def display_shape(comparison: Comparison) -> tuple[int, int]:
 def chance(comparison: Comparison) -> bytes:
     """SVG: the figures of the test among those of rearranged samples."""
     with drawing():
-        figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
         _draw_nulls(list(figure.subplots(1, 4)), comparison)
         return svg(figure)
 
@@ -132,7 +132,7 @@ def _draw_nulls(panels: list[Axes], comparison: Comparison) -> None:
         axes.hist(null.values, bins=30, color=FAINT, alpha=0.4, label="rearranged")
         axes.axvline(null.limit, color=INK, lw=1.0, ls=(0, (4, 3)), label="95 % are below")
         axes.axvline(null.measured, color=RED if null.p < ALPHA else BLUE, lw=2.0, label="measured")
-        axes.set_title(f"{name}: p = {null.p:.2g}")
+        axes.set_title(f"{name}\np = {null.p:.2g}")
         axes.yaxis.set_major_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.ticklabel_format(axis="x", scilimits=(-3, 4), useMathText=True)
@@ -191,7 +191,9 @@ def _draw_shares(axes: Axes, comparison: Comparison) -> None:
     axes.grid(axis="y", visible=False)
     axes.set_title("Precision and recall")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2, handlelength=1.4, columnspacing=1.2)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2, handlelength=1.4, columnspacing=1.2
+        )
 
 
 def _draw_pairs(axes: Axes, pairs: Pairs) -> None:

@@ -1,25 +1,23 @@
-"""What ``ais compare`` leaves behind: ``compare.json``, ``compare.png`` and ``compare.html``, each whole or not at all."""
+"""What a comparison leaves behind: ``compare.json``, ``.png`` and ``.html``, each whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from emulator import compare_figures, images
 from emulator.comparison import Comparison
 from emulator.conclusion import figure, percent
-from emulator.crosscheck import difference
-from emulator.permutation import ALPHA, PermutationTest
+from emulator.page import Tile, as_data, page_environment
+from emulator.permutation import ALPHA
 from emulator.quality import LEVEL, Metric
-from emulator.report import Shown, Tile, as_data
 from emulator.sides import Side
 from netlists.core import Array, Index
 from netlists.files import write_text_whole, write_whole
@@ -27,12 +25,10 @@ from netlists.printable import printable
 
 JSON, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
 FORMAT, VERSION = "ais-comparison", 1
-MOST_SHOWN, FARTHEST = 16, 8  # samples shown as images: the first, and those that are farthest apart
-TILE = 72  # CSS pixels, longer side of an image
-NAMES = {
-    "sliced_wasserstein": "Sliced Wasserstein distance", "energy": "Energy distance",
-    "mmd_squared": "Maximum mean discrepancy, squared", "precision": "Precision", "recall": "Recall",
-}  # fmt: skip
+MOST_SHOWN = 16  # samples shown as images, besides those that are farthest apart
+TILE, STRIP = 72, 640  # CSS pixels, longer side of an image
+DISTANCES = {"sliced_wasserstein": "sliced Wasserstein", "energy": "energy distance", "mmd_squared": "MMD²"}
+SHARES = ("precision", "recall")
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
@@ -51,14 +47,28 @@ def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+@dataclass(frozen=True)
+class Band:
+    """Images in rows: a title, what stands above the columns, rows with their names, and what stands below."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Tile, ...]], ...]
+    remarks: tuple[str, ...] = ()
+
+
 # -- for programs ------------------------------------
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """All figures; what is not known is null."""
     quality, test, pairs = comparison.quality, comparison.test, comparison.pairs
-    metrics = {f.name: asdict(value) for f in fields(quality) if isinstance(value := getattr(quality, f.name), Metric)}
-    return _plain({
+    metrics = {
+        f.name: asdict(value)
+        for f in fields(quality)
+        if isinstance(value := getattr(quality, f.name), Metric)
+    }
+    found = {
         "format": FORMAT,
         "version": VERSION,
         "emulator_version": version("ais-emulator"),
@@ -89,7 +99,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             "precision_expected": test.precision, "recall_expected": test.recall,
         },
         "samples": None if pairs is None else {f.name: getattr(pairs, f.name).tolist() for f in fields(pairs)},
-    })  # fmt: skip
+    }  # fmt: skip
+    return {name: _plain(value) for name, value in found.items()}
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -116,31 +127,39 @@ def _plain(value: Any) -> Any:
 
 def metric_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
     """(figure, measured, what one distribution gives, p, estimate with its interval) in words."""
-    test = comparison.test
+    quality, test = comparison.quality, comparison.test
     found = []
-    for name, title in NAMES.items():
-        metric: Metric = getattr(comparison.quality, name)
-        share = name in ("precision", "recall")
-        said = percent if share else figure
-        expected, p = _by_chance(test, name)
-        interval = f"{said(metric.low)} to {said(metric.high)}" if math.isfinite(metric.low) else "–"
-        estimate = "–" if not math.isfinite(metric.estimate) else said(metric.estimate)
-        found.append((title, said(metric.measured), said(expected), p, f"{estimate} ({interval})"))
+    for name, title in DISTANCES.items():
+        metric = getattr(quality, name)
+        null = None if test is None else getattr(test, name)
+        by_chance = ("–", "–") if null is None else (number(null.expected), f"{null.p:.2g}")
+        found.append((title, number(metric.measured), *by_chance, _estimate(metric, number)))
     if test is not None:
         null = test.neighbours
-        found.append(("Nearest neighbours in the same set", percent(null.measured), percent(null.expected),
-                      f"{null.p:.2g}", ""))  # fmt: skip
+        found.append((
+            "nearest neighbours", share(null.measured), share(null.expected), f"{null.p:.2g}", ""
+        ))  # fmt: skip
+    for name in SHARES:
+        metric = getattr(quality, name)
+        expected = math.nan if test is None else getattr(test, name)
+        found.append((name, share(metric.measured), share(expected), "", _estimate(metric, share)))
     return found
 
 
-def _by_chance(test: PermutationTest | None, name: str) -> tuple[float, str]:
-    """What two sets of one distribution give, and the p-value, if there is one."""
-    if test is None:
-        return math.nan, "–"
-    if name in ("precision", "recall"):
-        return float(getattr(test, name)), ""
-    null = getattr(test, name)
-    return null.expected, f"{null.p:.2g}"
+def _estimate(metric: Metric, said: Callable[[float], str]) -> str:
+    if not math.isfinite(metric.low):
+        return "–"
+    return f"{said(metric.estimate)} ({said(metric.low)} to {said(metric.high)})"
+
+
+def number(value: float) -> str:
+    """Two figures; a dash for what is not known."""
+    return f"{value:.2g}".replace("-", "−", 1) if abs(value) >= 1e-3 else figure(value)
+
+
+def share(value: float) -> str:
+    """In whole percent, as a few dozen samples allow; a dash for what is not known."""
+    return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(value) else "–"
 
 
 def pair_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
@@ -157,7 +176,9 @@ def pair_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     ):
         if np.isfinite(values).all():
             row = int(worst(values))
-            found.append((title, said(float(np.median(values))), said(float(values[row])), f"{pairs.index[row]}"))
+            found.append(
+                (title, said(float(np.median(values))), said(float(values[row])), f"{pairs.index[row]}")
+            )
     return found
 
 
@@ -169,11 +190,7 @@ def _page(comparison: Comparison) -> str:
     if comparison.pairs is not None:
         drawn["pairs"] = compare_figures.agreement(comparison.pairs)
     bands, span = _bands(comparison)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emulator"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("compare.html.j2").render(
+    return page_environment().get_template("compare.html.j2").render(
         comparison=comparison,
         verdict=comparison.verdict,
         outcome=comparison.outcome,
@@ -184,11 +201,11 @@ def _page(comparison: Comparison) -> str:
         metrics=metric_rows(comparison),
         pair_rows=pair_rows(comparison),
         bands=bands,
-        colours=_colours(span),
+        colours=images.swatches(span),
         span=span,
-        tile_size=_tile_size(comparison),
-        sides=[[(name, printable(str(value), 2000)) for name, value in _side(side).items() if value is not None]
-               for side in (comparison.first, comparison.second)],
+        tile_size=_tile_size(compare_figures.display_shape(comparison)),
+        strip=images.is_strip(compare_figures.display_shape(comparison)),
+        sides=[list(_facts(side)) for side in (comparison.first, comparison.second)],
         features=[("features", comparison.quality.features), ("meaning", comparison.extractor.meaning),
                   ("number", str(comparison.quality.dimensions)), *comparison.extractor.facts.items()],
         drawings={name: as_data("svg+xml", data) for name, data in drawn.items()},
@@ -196,7 +213,12 @@ def _page(comparison: Comparison) -> str:
     )  # fmt: skip
 
 
-STAMP = {"different": "DIFFERENT", "within": "WITHIN 1 LSB", "alike": "NOT TOLD APART", "open": "TOO FEW SAMPLES"}
+STAMP = {
+    "different": "DIFFERENT",
+    "within": "WITHIN 1 LSB",
+    "alike": "NOT TOLD APART",
+    "open": "TOO FEW SAMPLES",
+}
 TONE = {"different": "fail", "within": "pass", "alike": "pass", "open": "mixed"}
 
 
@@ -207,59 +229,81 @@ def _title(side: Side) -> str:
     return f"{printable(side.name, None)}, {side.origin} ({', '.join(told)})"
 
 
-def _tile_size(comparison: Comparison) -> tuple[int, int]:
-    shape = compare_figures.display_shape(comparison)
-    high, wide = (max(8, round(TILE * side / max(shape))) for side in shape)
+def _facts(side: Side) -> Iterator[tuple[str, str]]:
+    """All that is known of a side, in words."""
+    for name, value in _side(side).items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{part}", str(item)) for part, item in value.items())
+        elif value is not None:
+            yield name, printable(str(value), 2000)
+
+
+def _tile_size(shape: tuple[int, int]) -> tuple[int, int]:
+    longer = STRIP if images.is_strip(shape) else TILE
+    high, wide = (max(8, round(longer * side / max(shape))) for side in shape)
     return high, wide
 
 
-def _bands(comparison: Comparison) -> tuple[list[tuple[str, list[Shown]]], int]:
-    """Rows of images with a title: of pairs the first and the farthest apart, with their difference in LSB."""
-    pairs, count = comparison.pairs, min(comparison.first.samples, comparison.second.samples)
+def _bands(comparison: Comparison) -> tuple[list[Band], int]:
+    """Images to show, and the range of their differences in LSB.
+
+    Of pairs the first and those farthest apart, one below the other; else the first of each side.
+    """
+    shape = compare_figures.display_shape(comparison)
+    per = 1 if images.is_strip(shape) else images.PER_BAND
+    pairs, sides = comparison.pairs, (comparison.first, comparison.second)
+    if pairs is None:
+        return [
+            Band(f"{name}: {side.origin}", (), tuple(
+                ("", _tiles(side.pixels[start : start + per], shape, name))
+                for start in range(0, min(MOST_SHOWN, side.samples), per)
+            ))
+            for name, side in zip("AB", sides, strict=True)
+        ], 2  # fmt: skip
     apart = _code_differences(comparison)
     span = 2 if apart is None else max(2, int(np.abs(apart).max(initial=0)))
-    first = list(range(min(MOST_SHOWN, count)))
-    chosen = [("The first", first[k : k + 8]) for k in range(0, len(first), 8)]
-    if pairs is not None and count > MOST_SHOWN and np.isfinite(pairs.pixel_rms).all():
-        chosen.append(("The farthest apart", np.argsort(-pairs.pixel_rms, kind="stable")[:FARTHEST].tolist()))
-    shape = compare_figures.display_shape(comparison)
-    return [
-        (title, [_shown(comparison, row, shape, apart, span) for row in rows]) for title, rows in chosen
-    ], span
+    first = np.arange(min(MOST_SHOWN, len(pairs.index)))
+    chosen = [("", first[k : k + per]) for k in range(0, len(first), per)]
+    if len(pairs.index) > MOST_SHOWN and np.isfinite(pairs.pixel_rms).all():
+        farthest = np.argsort(-pairs.pixel_rms, kind="stable")[: images.PER_BAND]
+        chosen += [("The farthest apart", farthest[k : k + per]) for k in range(0, len(farthest), per)]
+    return [_band(comparison, title, rows, shape, apart, span) for title, rows in chosen], span
+
+
+def _band(
+    comparison: Comparison, title: str, rows: Index, shape: tuple[int, int], apart: Index | None, span: int
+) -> Band:
+    """Pairs, A above B above their difference, where there is one."""
+    assert comparison.pairs is not None
+    found = [
+        (name, _tiles(side.pixels[rows], shape, name))
+        for name, side in zip("AB", (comparison.first, comparison.second), strict=True)
+    ]
+    remarks = []
+    if apart is not None:
+        for off in np.abs(apart[rows]):
+            most, count = int(off.max()), int(np.count_nonzero(off))
+            remarks.append(f"{count} off, by {'up to ' if most > 1 else ''}{most}" if count else "all equal")
+        found.append(("A − B", tuple(
+            Tile(as_data("png", images.tile(images.diverging(each.reshape(shape), span))), f"difference: {said}")
+            for each, said in zip(apart[rows], remarks, strict=True)
+        )))  # fmt: skip
+    heads = tuple(str(number) for number in comparison.pairs.index[rows])
+    return Band(title, heads, tuple(found), tuple(remarks))
+
+
+def _tiles(pixels: Array, shape: tuple[int, int], name: str) -> tuple[Tile, ...]:
+    return tuple(
+        Tile(
+            as_data("png", images.tile(images.grey(compare_figures.bytes_of(each).reshape(shape), 255))),
+            f"of {name}",
+        )
+        for each in pixels
+    )
 
 
 def _code_differences(comparison: Comparison) -> Index | None:
     first, second = comparison.first.codes, comparison.second.codes
-    if comparison.pairs is None or comparison.pixels != "codes" or first is None or second is None:
+    if comparison.pixels != "codes" or first is None or second is None:
         return None
     return first - second
-
-
-def _shown(
-    comparison: Comparison, row: int, shape: tuple[int, int], apart: Index | None, span: int
-) -> Shown:
-    """Both images of a row, and their difference where there is one."""
-    names = ("A", "B")
-    tiles = [
-        Tile(as_data("png", images.tile(images.grey(_bytes(side.pixels[row], shape), 255))), f"{name}, image {row}")
-        for name, side in zip(names, (comparison.first, comparison.second), strict=True)
-    ]
-    remark = ""
-    if apart is not None:
-        pixels = images.diverging(apart[row].reshape(shape), span)
-        most, off = int(np.abs(apart[row]).max()), int(np.count_nonzero(apart[row]))
-        remark = f"{off} off, by {'up to ' if most > 1 else ''}{most}" if off else "all equal"
-        tiles.append(Tile(as_data("png", images.tile(pixels)), f"difference: {remark}"))
-    number = row if comparison.pairs is None else int(comparison.pairs.index[row])
-    return Shown(number, True, tuple(tiles), remark)
-
-
-def _bytes(pixels: Array, shape: tuple[int, int]) -> Index:
-    return compare_figures.bytes_of(pixels).reshape(shape)
-
-
-def _colours(span: int) -> Sequence[tuple[str, str, bool]]:
-    return images.swatches(span)
-
-
-__all__ = ["difference"]

@@ -15,6 +15,8 @@ from emulator.sides import DATA, CompareError, Side
 from emulator.two_sets import TwoSets
 from netlists.core import Array, Index
 
+PERCENT_95 = "95\N{NO-BREAK SPACE}%"
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -80,23 +82,25 @@ class Comparison:
         counts = _counts(self.quality)
         if test is None:
             return f"There are too few samples to compare distributions: {counts}; expected at least {FEWEST} of each."
-        unit = "" if self.extractor is not PIXELS else " of full scale"
-        interval = f"{metric.low:.2g} to {metric.high:.2g}"
+        unit = " of full scale" if self.extractor is PIXELS else ""
         chance = f"p = {test.p:.2g}"
         if self.outcome == "within":
-            seen = "and can't be told apart" if test.p >= ALPHA else "a difference below that is there"
+            seen = (
+                "They can’t be told apart" if test.p >= ALPHA else "A difference smaller than that is there"
+            )
             return (
                 f"The distributions agree to within 1 LSB: with {counts}, their sliced Wasserstein distance is at most "
-                f"{metric.high:.2g}{unit}, less than the {self.lsb:.2g} of a code ({seen}: {chance})."
+                f"{metric.high:.2g}{unit}, and 1 LSB is {self.lsb:.2g}. {seen} ({chance})."
             )
         if self.outcome == "different":
             return (
                 f"The distributions differ ({chance}, with {counts}; seen best by: {test.clearest}). Their sliced "
-                f"Wasserstein distance is {metric.estimate:.2g}{unit} (95 %: {interval})."
+                f"Wasserstein distance is {metric.estimate:.2g}{unit} ({PERCENT_95}: {metric.low:.2g} to "
+                f"{metric.high:.2g})."
             )
         return (
-            f"The distributions can't be told apart with {counts}: {chance}; a shift of less than {test.unseen:.2g}"
-            f"{unit} (rms, which is its sliced Wasserstein distance) would not be seen."
+            f"The distributions can’t be told apart with {counts}: {chance}; a shift of less than {test.unseen:.2g}"
+            f"{unit} in sliced Wasserstein distance would not be seen."
         )
 
 

@@ -129,8 +129,8 @@ def _function(asked: str) -> Extractor:
         sys.path.append(here)
     try:
         found = operator.attrgetter(name)(importlib.import_module(module))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise FeaturesError(f"{shown}: can't be had ({printable(str(error))})") from error
+    except Exception as error:  # what a stranger's module does when it is imported
+        raise FeaturesError(f"{shown}: can't be had ({_name(error)})") from error
     finally:
         if added:
             sys.path.remove(here)
@@ -138,4 +138,15 @@ def _function(asked: str) -> Extractor:
         raise FeaturesError(f"{shown}: is no function")
     version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", None)
     facts = {} if version is None else {"version": printable(str(version))}
-    return Extractor(shown, "Features of a function that is not part of this package.", found, facts)
+
+    def guarded(images: Array) -> Array:
+        try:
+            return np.asarray(found(images))
+        except Exception as error:  # and what its function does
+            raise FeaturesError(f"{shown}: failed ({_name(error)})") from error
+
+    return Extractor(shown, "Features of a function that is not part of this package.", guarded, facts)
+
+
+def _name(error: Exception) -> str:
+    return printable(f"{type(error).__name__}: {error}")

@@ -302,6 +302,7 @@ def test_a_function_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "def brightness(images): return images.mean(axis=(1, 2))[:, None]\n"
         "def flat(images): return images.mean(axis=(1, 2))\n"
         "def bad(images): return images.reshape(len(images), -1) / 0.0\n"
+        "def failing(images): return 1 / 0\n"
         "number = 7\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -315,6 +316,10 @@ def test_a_function_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         find_extractor("my_features:flat")(images)
     with np.errstate(divide="ignore"), pytest.raises(FeaturesError, match="not finite"):
         find_extractor("my_features:bad")(images)
+    with pytest.raises(
+        FeaturesError, match=r"my_features:failing: failed \(ZeroDivisionError: division by zero\)"
+    ):
+        find_extractor("my_features:failing")(images)
     for asked, said in [
         ("my_features:absent", "can't be had .*absent"),
         ("no_such_module_of_mine:f", "can't be had .*no_such_module_of_mine"),
