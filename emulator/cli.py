@@ -668,15 +668,15 @@ def _cell_tables(title: str, found: Characterization) -> list[Table]:
 )
 def compare_command(
     first: Annotated[str, typer.Argument(
-        metavar="A", show_default=False, help="A run: its folder or results.h5; behind it may stand :circuit (the default), "
-        ":reference or :trained. Or a file of images: .npz, HDF5 or idx.",
+        metavar="A", show_default=False, help="A run: its folder or results.h5; behind it may stand :circuit (the "
+        "default), :reference or :trained. Or a file of images: .npz, HDF5 or idx.",
     )],
     second: Annotated[str, typer.Argument(
         metavar="B", show_default=False, help="What A is measured against: a run or images too."
     )],
     features: Annotated[str, typer.Option(
-        help="What the distances see of an image: pixels; classifier:FILE, the hidden layer of a small classifier, which "
-        "FILE holds or labelled images in FILE train; or MODULE:FUNCTION, a function of yours."
+        help="What the distances see of an image: pixels; classifier:FILE, the hidden layer of a small classifier, "
+        "which FILE holds or labelled images in FILE train; or MODULE:FUNCTION, a function of yours."
     )] = "pixels",
     out: Annotated[Path | None, typer.Option(
         help="Folder for compare.html, .png and .json.", show_default=False

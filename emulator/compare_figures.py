@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from netlists.core import Array
 
 MOST_ON_SHEET = 32
 MOST_JOINED = 64  # pairs that are drawn as such
+MOST_RINGS = 400  # samples; of more, B is dots too
 _GAP = 1  # pixels between images of a sheet
 
 
@@ -252,16 +254,12 @@ def _draw_plane(axes: Axes, comparison: Comparison) -> None:
     if comparison.pairs is not None and len(plane) <= 2 * MOST_JOINED:
         ends = np.stack([plane[:count], plane[count:]], axis=1)
         axes.add_collection(LineCollection(list(ends), colors=FAINT, linewidths=0.5, alpha=0.4, zorder=1))
+    rings: dict[str, Any] = {"s": 26, "facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.1}
+    dots: dict[str, Any] = {"s": 6, "color": ORANGE, "alpha": 0.45, "lw": 0}
     axes.scatter(
-        plane[count:, 0],
-        plane[count:, 1],
-        s=26,
-        facecolors="none",
-        edgecolors=ORANGE,
-        linewidths=1.1,
-        label="B",
+        plane[count:, 0], plane[count:, 1], label="B", **(dots if len(plane) > MOST_RINGS else rings)
     )
-    axes.scatter(plane[:count, 0], plane[:count, 1], s=10, color=BLUE, alpha=0.8, lw=0, label="A")
+    axes.scatter(plane[:count, 0], plane[:count, 1], s=10, color=BLUE, alpha=0.9, lw=0, label="A")
     axes.set(xlabel=f"first component ({share[0]:.0%})", ylabel=f"second ({share[1]:.0%})")
     axes.legend(loc="upper right", ncols=2, handletextpad=0.1, borderaxespad=0.2, columnspacing=0.8)
 

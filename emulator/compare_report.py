@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from emulator import compare_figures, images
-from emulator.comparison import Comparison
+from emulator.comparison import Comparison, share
 from emulator.conclusion import figure, percent
 from emulator.page import Tile, as_data, page_environment
 from emulator.permutation import ALPHA
 from emulator.quality import LEVEL, Metric
-from emulator.sides import Side
+from emulator.sides import DATA, Side
 from netlists.core import Array, Index
 from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable
@@ -157,11 +157,6 @@ def number(value: float) -> str:
     return f"{value:.2g}".replace("-", "−", 1) if abs(value) >= 1e-3 else figure(value)
 
 
-def share(value: float) -> str:
-    """In whole percent, as a few dozen samples allow; a dash for what is not known."""
-    return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(value) else "–"
-
-
 def pair_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     """(what, median, worst, sample of the worst) in words; empty without pairs, and without what can't be compared."""
     pairs = comparison.pairs
@@ -195,7 +190,7 @@ def _page(comparison: Comparison) -> str:
         verdict=comparison.verdict,
         outcome=comparison.outcome,
         stamp=STAMP[comparison.outcome],
-        tone=TONE[comparison.outcome],
+        tone=_tone(comparison),
         titles=[_title(side) for side in (comparison.first, comparison.second)],
         remarks=[printable(text, None) for text in comparison.remarks],
         metrics=metric_rows(comparison),
@@ -219,12 +214,18 @@ STAMP = {
     "alike": "NOT TOLD APART",
     "open": "TOO FEW SAMPLES",
 }
-TONE = {"different": "fail", "within": "pass", "alike": "pass", "open": "mixed"}
+
+
+def _tone(comparison: Comparison) -> str:
+    """Red where two runs differ; that a model's samples are not the data is no failure."""
+    if comparison.outcome == "different":
+        return "mixed" if DATA in (comparison.first.origin, comparison.second.origin) else "fail"
+    return "mixed" if comparison.outcome == "open" else "pass"
 
 
 def _title(side: Side) -> str:
     told = [f"{side.samples} samples"]
-    if side.origin != "data":
+    if side.origin != DATA:
         told = [str(side.facts.get("level", "")) + " level", f"seed {side.facts.get('seed', '?')}", *told]
     return f"{printable(side.name, None)}, {side.origin} ({', '.join(told)})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,12 +97,28 @@ class Comparison:
             return (
                 f"The distributions differ ({chance}, with {counts}; seen best by: {test.clearest}). Their sliced "
                 f"Wasserstein distance is {metric.estimate:.2g}{unit} ({PERCENT_95}: {metric.low:.2g} to "
-                f"{metric.high:.2g})."
+                f"{metric.high:.2g}).{self._against_data}"
             )
         return (
             f"The distributions can’t be told apart with {counts}: {chance}; a shift of less than {test.unseen:.2g}"
             f"{unit} in sliced Wasserstein distance would not be seen."
         )
+
+    @property
+    def _against_data(self) -> str:
+        """Samples of a model are never quite the data: how good they are is the question then."""
+        if self.second.origin != DATA or self.test is None or math.isnan(self.test.precision):
+            return ""
+        found, expected = self.quality, self.test
+        return (
+            f" Precision is {share(found.precision.measured)} and recall {share(found.recall.measured)}; samples of the "
+            f"data’s distribution would have {share(expected.precision)} and {share(expected.recall)}."
+        )
+
+
+def share(value: float) -> str:
+    """In whole percent, as a few dozen samples allow; a dash for what is not known."""
+    return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(value) else "–"
 
 
 def _counts(quality: Quality) -> str:

@@ -203,17 +203,20 @@ def mmd_unbiased(sets: TwoSets, draws: Draws) -> Array:
 def neighbours_shared(sets: TwoSets, draws: Draws, k: int) -> Array:
     """(R,) share of the samples' k nearest neighbours that are on the same side (Schilling 1986).
 
-    For rearrangements, which hold every sample once. In paired sets a sample's partner is not its neighbour.
+    It is the mean of both sides' shares, so that a small set is not lost beside a large one. For rearrangements,
+    which hold every sample once. In paired sets a sample's partner is not its neighbour.
     """
-    apart = sets.distances + np.diag(np.full(len(sets.distances), np.inf))
+    apart = sets.distances.copy()
+    np.fill_diagonal(apart, np.inf)
     if sets.paired:
         own = np.arange(sets.n)
         apart[own, own + sets.n] = apart[own + sets.n, own] = np.inf
     nearest = np.argpartition(apart, k - 1, axis=1)[:, :k]
     on_left = np.zeros((len(draws.left), len(apart)), dtype=np.bool_)
     np.put_along_axis(on_left, draws.left, True, axis=1)
-    shared = [np.mean(on_left == on_left[:, each], axis=1) for each in nearest.T]
-    return np.asarray(np.mean(shared, axis=0))
+    shared = np.mean([on_left == on_left[:, each] for each in nearest.T], axis=0)
+    left = np.sum(shared, axis=1, where=on_left) / sets.n
+    return np.asarray((left + np.sum(shared, axis=1, where=~on_left) / sets.m) / 2)
 
 
 def _u_statistic(sets: TwoSets, matrix: Array, draws: Draws) -> Array:

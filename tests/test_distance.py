@@ -14,7 +14,15 @@ from scipy.stats import energy_distance as scipy_energy
 from scipy.stats import wasserstein_distance
 
 from emulator.distance import energy_distance, mmd_squared, precision_recall, sliced_wasserstein
-from emulator.two_sets import TwoSets, as_they_are, directions, energy, energy_unbiased, mmd_unbiased
+from emulator.two_sets import (
+    TwoSets,
+    as_they_are,
+    directions,
+    energy,
+    energy_unbiased,
+    mmd_unbiased,
+    neighbours_shared,
+)
 from netlists.core import Array
 
 Distance = Callable[[Array, Array], float]
@@ -240,3 +248,13 @@ def test_sets_of_copies_have_a_kernel_all_the_same() -> None:
     assert mmd_squared(x, x) == pytest.approx(0.0)
     x[0, 0] = 2.0
     assert TwoSets(x, np.zeros((5, 3))).bandwidth == 2.0
+
+
+def test_shared_neighbours_by_hand() -> None:
+    x = np.array([[0.0], [1.1], [9.0]])
+    # 0 and 1.1 are nearest to each other, and so are 30 and 31; 9 is nearest to 8.5, and 2.3 to 1.1
+    sets = TwoSets(x, np.array([[2.3], [8.5], [30.0], [31.0]]))
+    assert neighbours_shared(sets, as_they_are(sets), 1)[0] == pytest.approx((2 / 3 + 2 / 4) / 2)
+    # partners are no neighbours: 9 and 8.5 are both nearest to 2.3 then
+    paired = TwoSets(x, np.array([[2.3], [30.0], [8.5]]), paired=True)
+    assert neighbours_shared(paired, as_they_are(paired), 1)[0] == pytest.approx((2 / 3 + 1 / 3) / 2)
