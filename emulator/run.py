@@ -173,7 +173,10 @@ def _noise(plan: Plan) -> dict[str, Any]:
 
 def _told(plan: Plan) -> dict[str, str]:
     """What results say beyond their identity."""
-    told = {"weights": printable(plan.weights.path.name)}
+    core = plan.weights.core
+    told = {"weights": printable(plan.weights.path.name), "readout": core.readout}
+    if core.image_shape is not None:
+        told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
     if done := facts(plan.built):
         told["as_built"] = json.dumps(dict(done))
     if plan.realisation.rungs:
