@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -27,11 +28,12 @@ from emulator.campaign.file import CampaignError
 from emulator.campaign.sweep import sweep as sweep_job
 from emulator.campaign.terminal import Terminal
 from emulator.cell_runs import BenchFailed, CellFault
-from emulator.cells import LC_QUALITY, find_cell
+from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
+from emulator.departures import cost
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
@@ -39,12 +41,44 @@ from emulator.folder import REPORT
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
+from emulator.options import (
+    Bits,
+    Chip,
+    Clip,
+    CornerName,
+    CouplerName,
+    Cycles,
+    Dead,
+    Detuning,
+    FullScale,
+    Level,
+    Levelling,
+    LimiterName,
+    MismatchCoupling,
+    MismatchShil,
+    Noise,
+    NoiseStep,
+    Pitch,
+    PointsPerCycle,
+    Quality,
+    QuantizerName,
+    Reltol,
+    Stuck,
+    Tau,
+    Temperature,
+    TrustIncludes,
+    WeightsFile,
+    WireCapacitance,
+    non_idealities,
+)
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
+from emulator.sides import CompareError
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
+from netlists.as_built import NonIdealityError
 from netlists.cell_file import CellFileError
 from netlists.characterization import Characterization
 from netlists.characterization_file import write_characterization, write_summary
@@ -53,6 +87,7 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.sizing import SizingError
@@ -99,7 +134,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError, CampaignError, ClusterError,
+    NetlistError, NonIdealityError, CompareError, NoiseError, CampaignError, ClusterError,
 )  # fmt: skip
 
 
@@ -121,7 +156,9 @@ def _unusable_input() -> Iterator[None]:
 def _option(place: tuple[str | int, ...]) -> str:
     """The option that sets what a validation complains of."""
     name = str(place[-1]) if place else "settings"
-    return "--" + {"bits": "adc-bits", "time_limit_s": "time-limit"}.get(name, name.replace("_", "-"))
+    # the weights have bits too, and theirs are called so
+    others = {"time_limit_s": "time-limit"} | ({} if "non_idealities" in place else {"bits": "adc-bits"})
+    return "--" + others.get(name, name.replace("_", "-"))
 
 
 @contextmanager
@@ -139,42 +176,6 @@ def _terminated_as_interrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-WeightsFile = Annotated[
-    Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
-]
-Tau = Annotated[float, typer.Option(help="Seconds per model time unit.")]
-Reltol = Annotated[
-    float, typer.Option(help="ngspice's relative tolerance: smaller is closer to the reference, and slower.")
-]
-
-
-Level = Annotated[str, typer.Option(
-    help="Level of fidelity: phase (a voltage is the phase), lc (waveforms of LC tanks), ring (CMOS transistors), or "
-    "the TOML file of a cell of your own."
-)]  # fmt: skip
-Cycles = Annotated[float, typer.Option(
-    min=10, help="Carrier cycles of the whole run, at the waveform levels (they set the time unit there, not --tau)."
-)]  # fmt: skip
-PointsPerCycle = Annotated[int | None, typer.Option(
-    min=16, max=10_000, help="Steps a cycle at the waveform levels; default: the cell's own.", show_default=False
-)]  # fmt: skip
-CouplerName = Annotated[str | None, typer.Option(
-    help="Coupler of the cell, as `ais characterize` lists them; default: its first.", show_default=False
-)]  # fmt: skip
-FullScale = Annotated[float | None, typer.Option(
-    help="Weight of the couplers' largest code; default: the largest weight.", show_default=False
-)]  # fmt: skip
-Clip = Annotated[bool, typer.Option("--clip", help="Set weights beyond full scale to it.")]
-Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks.")]
-Pitch = Annotated[float, typer.Option(help="Distance of neighbouring cells, micrometres.")]
-WireCapacitance = Annotated[float, typer.Option(
-    min=0, help="Capacitance of the couplers' wires, femtofarad per micrometre, at the outputs of circuit cells."
-)]  # fmt: skip
-TrustIncludes = Annotated[bool, typer.Option(
-    "--trust-includes", help="Read the model files that a cell's TOML names. Look through them first."
-)]  # fmt: skip
 
 
 @app.command(
@@ -207,6 +208,8 @@ def run(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     demodulation: Annotated[Demodulation, typer.Option(
         help="How phases are read from waveforms: iq, crossings (of zero), or flipflops (n-tap sampling, as on chips)."
@@ -215,6 +218,18 @@ def run(
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
     trust_includes: TrustIncludes = False,
+    bits: Bits = None,
+    quantizer: QuantizerName = None,
+    noise: Noise = 0.0,
+    noise_step: NoiseStep = None,
+    mismatch_coupling: MismatchCoupling = "0",
+    mismatch_shil: MismatchShil = "0",
+    detuning: Detuning = "0",
+    dead: Dead = "0",
+    stuck: Stuck = "0",
+    temperature: Temperature = None,
+    corner: CornerName = "typical",
+    chip: Chip = 0,
     explain: Annotated[bool, typer.Option(
         "--explain", help="Show what each step from the trained ODE to the circuit costs, expected and measured."
     )] = False,
@@ -251,10 +266,15 @@ def run(
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "demodulation": demodulation,
-                "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
-                "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "demodulation": demodulation, "taps": taps, "pitch_um": pitch_um,
+                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
+            "non_idealities": non_idealities(
+                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
+                dead=dead, stuck=stuck, temperature=temperature, corner=corner, chip=chip,
+            ),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
             **({"jobs": jobs} if jobs is not None else {}),
             **({"adc": {"bits": adc_bits}} if adc_bits is not None else {}),
@@ -273,6 +293,8 @@ def run(
     console.print(_table(results))
     if explain:
         _explain(results)
+    if (lost := cost(results)) is not None:
+        console.print(Text(lost.sentence))
     for warning in saturation(results, checked.core.readout):
         _warn(warning)
     _conclude(results, out)
@@ -519,10 +541,22 @@ def compile_command(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
     trust_includes: TrustIncludes = False,
+    bits: Bits = None,
+    quantizer: QuantizerName = None,
+    noise: Noise = 0.0,
+    noise_step: NoiseStep = None,
+    mismatch_coupling: MismatchCoupling = "0",
+    mismatch_shil: MismatchShil = "0",
+    detuning: Detuning = "0",
+    dead: Dead = "0",
+    stuck: Stuck = "0",
+    chip: Chip = 0,
 ) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
 
@@ -537,9 +571,15 @@ def compile_command(
             "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "pitch_um": pitch_um,
-                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
+                "trust_includes": trust_includes,
             },
+            "non_idealities": non_idealities(
+                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
+                dead=dead, stuck=stuck, chip=chip,
+            ),
         })  # fmt: skip
         request = Request(core, settings, dialect, devices, sample)
         try:
@@ -583,7 +623,8 @@ def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
 )
 def characterize(
     cell: Annotated[str, typer.Argument(
-        help="lc, ring, van-der-pol, or a TOML file that describes a cell of your own.", show_default=False
+        help="lc, ring, differential-pair, van-der-pol, or a TOML file that describes a cell of your own.",
+        show_default=False,
     )],
     out: Annotated[Path | None, typer.Option(
         help="Folder for characterization.h5, .json and .png; default: out/characterize-CELL.",
@@ -679,6 +720,76 @@ def _cell_tables(title: str, found: Characterization) -> list[Table]:
             f"{gamma.power * gamma.strength * 1e6:.3g}",
         )  # fmt: skip
     return [whole, couplers]
+
+
+@app.command(
+    name="compare",
+    epilog="Examples: ais compare out/new out/old --out out/compare; ais compare out/digits out/digits:reference; "
+    "ais compare out/digits images.npz --features classifier:images.npz",
+)
+def compare_command(
+    first: Annotated[str, typer.Argument(
+        metavar="A", show_default=False, help="A run: its folder or results.h5; behind it may stand :circuit (the "
+        "default), :reference or :trained. Or a file of images: .npz, HDF5 or idx.",
+    )],
+    second: Annotated[str, typer.Argument(
+        metavar="B", show_default=False, help="What A is measured against: a run or images too."
+    )],
+    features: Annotated[str, typer.Option(
+        help="What the distances see of an image: pixels; classifier:FILE, the hidden layer of a small classifier, "
+        "which FILE holds or labelled images in FILE train; or MODULE:FUNCTION, a function of yours."
+    )] = "pixels",
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for compare.html, .png and .json.", show_default=False
+    )] = None,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="Print what would be compare.json, and nothing else."
+    )] = False,
+    fail_if_different: Annotated[bool, typer.Option(
+        "--fail-if-different", help="Exit code 1 if the distributions differ."
+    )] = False,
+    resamples: Annotated[int, typer.Option(min=50, help="Resamples for the intervals.")] = 400,
+    permutations: Annotated[int, typer.Option(min=50, help="Rearrangements for the test.")] = 1000,
+    neighbours: Annotated[int, typer.Option(min=1, max=100, help="Nearest neighbours that are looked at.")] = 3,
+    data_samples: Annotated[int, typer.Option(
+        min=1, help="Images taken of a data set, at random if it has more."
+    )] = 2000,
+    data_range: Annotated[tuple[float, float] | None, typer.Option(
+        help="Numbers of black and white in a data set, such as 0 16; default: bytes 0 to 255, else 0 to 1 or -1 to 1.",
+        show_default=False,
+    )] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random in the comparison.")] = 0,
+) -> None:  # fmt: skip
+    """Compare two sets of samples: one by one where they started alike, and in distribution.
+
+    Says whether the distributions differ, with how much certainty, and which difference would not have been seen.
+    """
+    from emulator.compare_command import compare_files, side_lines, tables
+    from emulator.compare_report import as_json as json_of
+
+    with _unusable_input():
+        try:
+            found, files = compare_files(
+                (first, second), features, out, span=data_range, data_samples=data_samples, resamples=resamples,
+                permutations=permutations, neighbours=neighbours, seed=seed,
+            )  # fmt: skip
+        except OSError as error:
+            _stop(UNUSABLE, f"can't write to {out}: {error}")
+    for remark in found.remarks:
+        _warn(remark)
+    if as_json:
+        typer.echo(json.dumps(json_of(found), indent=2))
+    else:
+        for line in side_lines(found):
+            console.print(Text(line), soft_wrap=True)
+        for table in tables(found):
+            console.print(table)
+        console.print(Text(found.verdict, "bold"))
+        if files:
+            names = ", ".join(str(path) for path in files)
+            console.print(Text(f"files: {printable(names, longest=None)}"), soft_wrap=True)
+    if fail_if_different and found.outcome == "different":
+        raise typer.Exit(FAILED)
 
 
 @app.command(epilog="Example: ais inspect examples/digits16-kurashil.h5")

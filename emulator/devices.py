@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +14,16 @@ from netlists.circuit import Circuit
 from netlists.compile import Devices, compile_core
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions, write_body, write_deck
+from netlists.noise import Noise, NoiseGrid
 from netlists.scaling import Scaling
 from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 
 DevicesAsked = Literal["auto", "behavioural", "compiled"]
 JacobianAsked = Literal["auto", "own", "full"]
 OLDEST_WITH_OSDI_04 = 44
-# Version 44 looks for the model's name among a line's first 20 words: the device's name, its node, 17 neighbours
+# Version 44 looks for the model's name among a line's first 20 words: the device's name, its nodes, its neighbours
 OLDEST_WITH_ANY_NUMBER = 45
-MOST_NEIGHBOURS_BEFORE = 17
+MOST_NODES_BEFORE = 18
 
 
 class DevicesError(ValueError):
@@ -55,15 +56,24 @@ class Choice:
 
 def choose(
     core: AnalogCore, scaling: Scaling, rows: int, ability: Capabilities,
-    devices: DevicesAsked = "auto", jacobian: JacobianAsked = "auto",
+    devices: DevicesAsked = "auto", jacobian: JacobianAsked = "auto", noise: NoiseGrid | None = None,
 ) -> Choice:  # fmt: skip
     """Compiles a core with the devices asked for; ``auto`` takes compiled ones where it can.
+
+    Args:
+        core: the weights.
+        scaling: model units to SI.
+        rows: steps are at most the run over this.
+        ability: of the ngspice found.
+        devices, jacobian: what is asked for.
+        noise: that drives the cells, or None.
 
     Raises:
         DevicesError: compiled devices, or an own-state Jacobian, were asked for and can't be had.
     """
+    behavioural = partial(_behavioural, core, scaling, jacobian, noise)
     if devices == "behavioural":
-        return _behavioural(core, scaling, jacobian)
+        return behavioural()
     lacking = _lacking(core, ability)
     if lacking:
         if devices == "compiled":
@@ -71,28 +81,29 @@ def choose(
         remark = (
             f"behavioural devices instead of compiled ones, many times slower: {lacking}. {HOW_TO_GET_46}"
         )
-        return _behavioural(core, scaling, jacobian, (remark,) if ability.osdi else ())  # else said already
+        return behavioural((remark,) if ability.osdi else ())  # else said already
     kind, remarks = _jacobian(core, rows, jacobian)
-    circuit = compile_core(core, scaling, "compiled", kind)
+    circuit = compile_core(core, scaling, "compiled", kind, noise)
     try:
         library = build(circuit.device_source or "")
     except (BuildFailed, OSError) as error:
         if devices == "compiled":
             raise DevicesError(f"the compiled devices can't be built: {error}") from error
         remark = f"behavioural devices instead of compiled ones, which can't be built: {error}"
-        return _behavioural(core, scaling, jacobian, (remark,))
+        return behavioural((remark,))
     return Choice("compiled", kind, circuit, (library,), remarks)
 
 
 def _behavioural(
-    core: AnalogCore, scaling: Scaling, jacobian: JacobianAsked, remarks: tuple[str, ...] = ()
-) -> Choice:
+    core: AnalogCore, scaling: Scaling, jacobian: JacobianAsked, noise: NoiseGrid | None,
+    remarks: tuple[str, ...] = (),
+) -> Choice:  # fmt: skip
     if jacobian == "own":
         raise DevicesError(
             "--jacobian own needs compiled devices: behavioural ones always have the full Jacobian. "
             + " ".join(remarks)
         )
-    return Choice("behavioural", "full", compile_core(core, scaling), remarks=remarks)
+    return Choice("behavioural", "full", compile_core(core, scaling, noise=noise), remarks=remarks)
 
 
 def takes_compiled(ability: Capabilities) -> bool:
@@ -100,16 +111,16 @@ def takes_compiled(ability: Capabilities) -> bool:
     return ability.osdi and ability.version >= OLDEST_WITH_OSDI_04
 
 
-def most_neighbours(ability: Capabilities) -> int | None:
-    """Of the largest compiled cell whose line this ngspice reads; None if there is no largest."""
-    return None if ability.version >= OLDEST_WITH_ANY_NUMBER else MOST_NEIGHBOURS_BEFORE
+def most_neighbours(ability: Capabilities, own: int = 1) -> int | None:
+    """Of the largest compiled cell whose line this ngspice reads, of ``own`` states; None if there is no largest."""
+    return None if ability.version >= OLDEST_WITH_ANY_NUMBER else MOST_NODES_BEFORE - own
 
 
 def _lacking(core: AnalogCore, ability: Capabilities) -> str:
     """Why this ngspice can't run the core with compiled devices; empty if it can."""
     if not takes_compiled(ability):
         return f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
-    most, needed = most_neighbours(ability), int(core.degree.max())
+    most, needed = most_neighbours(ability, len(core.family.states)), int(core.degree.max())
     if most is not None and needed > most:
         return (
             f"ngspice {ability.version} reads compiled devices of at most {most} neighbours, and this core has "
@@ -134,11 +145,11 @@ def _jacobian(core: AnalogCore, rows: int, asked: JacobianAsked) -> tuple[Jacobi
     return "full", (f"{said}; using the full Jacobian (--rows {needed} would allow the faster one)",)
 
 
-def make_deck(choice: Choice, options: SolverOptions, initial: Array) -> Deck:
+def make_deck(choice: Choice, options: SolverOptions, initial: Array, noise: Noise | None = None) -> Deck:
     """The deck that runs a circuit from an initial state, with everything that can be checked asked for."""
     circuit = choice.circuit
     return Deck(
-        text=write_deck(circuit, options, initial, choice.body),
+        text=write_deck(circuit, options, initial, choice.body, noise=noise),
         vectors=circuit.state_nodes,
         stop=circuit.stop,
         devices=circuit.inventory.devices,

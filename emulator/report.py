@@ -6,7 +6,6 @@ is shown as text. Pictures go in as data, so that the page asks no server for an
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,17 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from pydantic import ValidationError
 
 from emulator import figures, images, particulars
-from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, percent, saturation
+from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, ode, percent, saturation
 from emulator.crosscheck import difference
+from emulator.departures import Cost, cost
 from emulator.doctor import warnings as shortcomings
 from emulator.explanation import explain, first_to_break
 from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
+from emulator.page import Tile, as_data, page_environment
 from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
@@ -36,14 +36,6 @@ from netlists.weights import Weights
 MOST_SHOWN, MOST_PIXELS = 32, 200_000  # samples shown as images, and pixels of each of their three images
 TILE = 104  # CSS pixels, longer side of an image
 MOST_ROWS = 200  # rows of the table of samples
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One image of a sample as the page shows it: data, and what it shows in words."""
-
-    source: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -77,16 +69,20 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
 
     conclusion = conclude(results, settings, weights.core.family.state.unit)
     good, total = conclusion.passed, conclusion.samples
+    lost = cost(results)
     steps = explain(results)
-    page = _environment().get_template("report.html.j2").render(
+    page = page_environment(numbers=_number_list).get_template("report.html.j2").render(
         title=printable(weights.path.name),
         conclusion=conclusion,
         status="pass" if good == total else "mixed" if good else "fail",
         warnings=_warnings(run, settings, results, recorded, weights.core.readout),
         tiles=_key_figures(conclusion, results, settings, weights.core),
-        **_images(results, weights.core, settings, shown, span),
+        **_images(results, weights.core, settings, shown, span, lost is None),
         **_figures(results, weights.core, circuit, settings),
         table=_table(results, conclusion, settings),
+        cost=lost,
+        costs=_costs(results, lost),
+        ode=ode(settings),
         steps=steps,
         breaks=first_to_break(steps),
         effort=_effort(results),
@@ -101,21 +97,8 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
     write_text_whole(folder.report, page)
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emulator"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"figure": figure, "percent": percent, "about": about, "numbers": _number_list}
-    return environment
-
-
 def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-
-
-def _data(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 # -- what the run was ----------------------------------------------------------------------------------------
@@ -220,6 +203,24 @@ def _table(results: Results, conclusion: Conclusion, settings: RunSettings) -> l
     ]  # fmt: skip
 
 
+def _costs(results: Results, lost: Cost | None) -> list[tuple[str, str, list[str]]]:
+    """(what, against what, smallest, median and largest) of what the chip costs, beside what the circuit does."""
+    if lost is None:
+        return []
+    rows, completed = results.rows, completed_rows(results)
+    chip, trained = "its reference, the chip as built", "the trained model"
+    lines = [
+        ("pixels apart, rms", chip, rows["crosscheck/pixel_rms"][completed], figure),
+        ("pixels apart, rms", trained, lost.pixel_rms, figure),
+        ("codes within 1 LSB", chip, rows["crosscheck/codes_within_1lsb"][completed], percent),
+        ("codes within 1 LSB", trained, lost.codes, percent),
+    ]
+    return [
+        (what, against, [said(float(cell(values))) for cell in (np.min, np.median, np.max)])
+        for what, against, values, said in lines
+    ]
+
+
 def _effort(results: Results) -> list[tuple[str, str, str, str, str]]:
     """(quantity, total, smallest, median, largest) of what the run cost."""
     rows = results.rows
@@ -286,49 +287,50 @@ def _contact_sheet(
 
 
 def _images(
-    results: Results, core: AnalogCore, settings: RunSettings, shown: list[int], span: int
+    results: Results, core: AnalogCore, settings: RunSettings, shown: list[int], span: int, ideal: bool
 ) -> dict[str, Any]:
     """The samples' images, one to one (the browser magnifies them), and the scales they are drawn on."""
     rows, top = results.rows, 2**settings.adc.bits - 1
     circuit = images.as_images(rows["samples/codes"], core.image_shape)
     reference = images.as_images(rows["samples/codes_reference"], core.image_shape)
+    # of an ideal chip the trained model is the reference
+    trained = None if ideal else images.as_images(rows["samples/codes_trained"], core.image_shape)
     samples = [
         Shown(int(rows["samples/index"][k]), bool(rows["samples/accepted"][k]),
-              *_tiles(int(rows["samples/index"][k]), circuit[k], reference[k], top, span))
+              *_tiles(int(rows["samples/index"][k]), circuit[k], reference[k],
+                      None if trained is None else trained[k], top, span))
         for k in shown
     ]  # fmt: skip
     size = circuit.shape[1:]
     strip = images.is_strip((size[0], size[1]))
     per_band = 1 if strip else images.PER_BAND
-    scale = images.ticks_of(span)
-    colours = [
-        (images.signed(value), f"rgb({red}, {green}, {blue})", red + green + blue < 450)
-        for value, (red, green, blue) in zip(
-            scale, images.diverging(np.array(scale), span).tolist(), strict=True
-        )
-    ]
     return {
         "bands": [samples[k : k + per_band] for k in range(0, len(samples), per_band)],
         "tile_size": [max(8, round(TILE * side / max(size))) for side in size],
-        "strip": strip, "top": top, "span": span, "colours": colours, "shown": len(samples),
+        "pictures": ["circuit", "reference", "difference", *([] if ideal else ["trained model"])],
+        "strip": strip, "top": top, "span": span, "colours": images.swatches(span), "shown": len(samples),
     }  # fmt: skip
 
 
 def _tiles(
-    number: int, circuit: Index, reference: Index, top: int, span: int
+    number: int, circuit: Index, reference: Index, trained: Index | None, top: int, span: int
 ) -> tuple[tuple[Tile, ...], str]:
-    """Images of circuit, reference and difference, and a remark on the codes; no images without codes."""
+    """Images of circuit, reference, difference and trained model, and a remark on the codes; none without codes."""
     if (circuit < 0).any() or (reference < 0).any():
         return (), "no codes"
     apart = np.abs(circuit - reference)
     count, most = int(np.count_nonzero(apart)), int(apart.max(initial=0))
     remark = f"{count} off, by {'up to ' if most > 1 else ''}{most}" if count else "all equal"
-    pictures = (
+    pictures = [
         ("circuit", images.grey(circuit, top)),
         ("reference", images.grey(reference, top)),
         (f"difference: {remark}", images.difference_pixels(circuit, reference, span)),
+    ]
+    if trained is not None:
+        pictures.append(("trained model", images.grey(trained, top)))
+    tiles = (
+        Tile(as_data("png", images.tile(pixels)), f"sample {number}, {name}") for name, pixels in pictures
     )
-    tiles = (Tile(_data("png", images.tile(pixels)), f"sample {number}, {name}") for name, pixels in pictures)
     return tuple(tiles), remark
 
 
@@ -370,5 +372,5 @@ def _figures(
             core, pace, kept["trajectory/time"][worst], kept["trajectory/circuit"][worst],
             kept["trajectory/reference"][worst], error[worst],
         )  # fmt: skip
-    drawings = {name: _data("svg+xml", data) for name, data in drawn.items()}
-    return facts | {"drawings": drawings | {"floorplan": _data("png", figures.floorplan(core))}}
+    drawings = {name: as_data("svg+xml", data) for name, data in drawn.items()}
+    return facts | {"drawings": drawings | {"floorplan": as_data("png", figures.floorplan(core))}}

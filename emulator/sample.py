@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.folder import DECK
 from emulator.ladder import costs, ends
 from emulator.ngspice import Statistics
-from emulator.realisation import Observed, Realisation
-from emulator.reference import ReferenceFailed
+from emulator.plan import Plan
+from emulator.realisation import Observed
+from emulator.reference import ReferenceFailed, trajectory
 from emulator.results import ROWS, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
@@ -26,16 +26,6 @@ from emulator.verdict import Judgement, Verdict
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
 from netlists.scaling import Scaling
-from netlists.weights import Weights
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that the samples of a run share."""
-
-    weights: Weights
-    settings: RunSettings
-    realisation: Realisation
 
 
 def run_sample(
@@ -51,9 +41,10 @@ def run_sample(
         folder: the simulator's working folder; keeps the log, and the deck of a simulation that failed.
         on_progress: called with the fraction of simulated time done.
     """
-    core, settings = plan.weights.core, plan.settings
+    core, settings = plan.built.core, plan.settings
     start = core.initial_states(settings.seed, sample)
-    deck = plan.realisation.deck(start)
+    noise = plan.noise(sample)
+    deck = plan.realisation.deck(start, noise)
     simulation = simulator.simulate(
         deck, folder=folder, limit_s=settings.time_limit_s, on_progress=on_progress
     )
@@ -69,11 +60,18 @@ def run_sample(
             observed.trajectory,
             settings.rows,
             settings.windows,
+            noise,
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs
         models = simulator.call(ends, rungs, core, start, limit_s=settings.time_limit_s) if rungs else None
-        return _row(plan, sample, start, judgement, statistics, (observed, comparison), models)
+        trained = None
+        if settings.non_idealities.in_force:
+            times = comparison[0].row_time
+            trained = simulator.call(
+                trajectory, plan.weights.core, start, times, limit_s=settings.time_limit_s
+            )
+        return _row(plan, sample, start, judgement, statistics, (observed, comparison), models, trained)
     except ReferenceFailed as failure:
         return _row(plan, sample, start, judgement, statistics, (observed, failure))
     except WorkerTimeout:
@@ -88,9 +86,17 @@ def run_sample(
 def _row(
     plan: Plan, sample: int, start: Array, judgement: Judgement, statistics: Statistics,
     outcome: tuple[Observed, Comparison | ReferenceFailed] | None, models: Array | None = None,
+    trained: Array | None = None,
 ) -> Results:  # fmt: skip
-    """The sample's row. Figures without an outcome are NaN, codes −1."""
-    core, settings = plan.weights.core, plan.settings
+    """The sample's row. Figures without an outcome are NaN, codes −1.
+
+    Args:
+        plan, sample, start, judgement, statistics: what was run, and how it went.
+        outcome: what was observed of it, and how that compares.
+        models: of the ladder.
+        trained: (R, N) states of the trained model; None where it is the reference.
+    """
+    core, settings = plan.built.core, plan.settings
     sizes = {
         "N": core.nodes,
         "V": len(core.visible),
@@ -128,11 +134,14 @@ def _row(
             row["samples/reason"] = f"the circuit ran, but could not be cross-checked: {comparison}"
         else:
             check, states = comparison
-            # the reference goes through the very same converter, noise included: only the circuit differs
             # rows are the nearest time points, and one can be nearest to two of them
             rising = np.unique(check.row_time, return_index=True)[1]
+            # the reference goes through the very same converter, noise included: only the circuit differs
             seen = acquire(core, Trajectory(check.row_time[rising], states[rising]), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
+            ideal = states if trained is None else trained
+            seen = acquire(core, Trajectory(check.row_time[rising], ideal[rising]), *seen_by)
+            row |= _trained_columns(ideal[-1], (analog, codes), seen)
             if models is not None:
                 row |= _ladder_columns(core, np.concatenate([models, circuit.state[-1:]]), settings)
             if sample < settings.keep_trajectories:
@@ -153,7 +162,7 @@ def _crosscheck_columns(
     check: CrossCheck, circuit: tuple[Array, Index], reference: tuple[Array, Index], settings: RunSettings
 ) -> dict[str, Any]:
     """The columns of a comparison; ``circuit`` and ``reference`` are analog pixels and codes."""
-    agree = float(np.mean(np.abs(circuit[1] - reference[1]) <= 1))
+    agree = _within_1lsb(circuit, reference)
     wanted = settings.acceptance
     passed = check.worst_window <= wanted.worst_window_rms and agree >= wanted.codes_within_1lsb
     return {
@@ -167,7 +176,7 @@ def _crosscheck_columns(
         "crosscheck/defect_rms": check.defect_rms,
         "crosscheck/defect_max": check.defect_max,
         "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
-        "crosscheck/pixel_rms": float(np.sqrt(np.mean((circuit[0] - reference[0]) ** 2))),
+        "crosscheck/pixel_rms": _pixel_rms(circuit, reference),
         "crosscheck/codes_on_rails": on_rails(circuit[1], settings.adc),
         "crosscheck/codes_within_1lsb": agree,
         "crosscheck/sensitivity": check.sensitivity,
@@ -175,6 +184,27 @@ def _crosscheck_columns(
         "crosscheck/row_rms": check.row_rms,
         "timing/reference_wall": check.wall_s,
     }
+
+
+def _trained_columns(
+    final: Array, circuit: tuple[Array, Index], trained: tuple[Array, Index]
+) -> dict[str, Any]:
+    """The columns of the trained model: what the chip costs, whatever the circuit makes of it."""
+    return {
+        "samples/final_trained": final,
+        "samples/analog_trained": trained[0],
+        "samples/codes_trained": trained[1],
+        "crosscheck/trained_pixel_rms": _pixel_rms(circuit, trained),
+        "crosscheck/trained_codes_within_1lsb": _within_1lsb(circuit, trained),
+    }
+
+
+def _pixel_rms(a: tuple[Array, Index], b: tuple[Array, Index]) -> float:
+    return float(np.sqrt(np.mean((a[0] - b[0]) ** 2)))
+
+
+def _within_1lsb(a: tuple[Array, Index], b: tuple[Array, Index]) -> float:
+    return float(np.mean(np.abs(a[1] - b[1]) <= 1))
 
 
 def _ladder_columns(core: AnalogCore, found: Array, settings: RunSettings) -> dict[str, Any]:

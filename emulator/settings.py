@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
+from device_models.lc_oscillator import Limiter
 from device_models.readout import full_scale
-from emulator.cells import LC_QUALITY
+from emulator.cells import LC_LEVELLING, LC_QUALITY
 from emulator.crosscheck import WINDOWS
 from emulator.demodulate import Demodulation
 from emulator.devices import DevicesAsked, JacobianAsked
@@ -39,7 +40,12 @@ class OscillatorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    cycles: float = Field(1000.0, ge=10, le=1e7, description="carrier cycles of the whole run")
+    cycles: float = Field(
+        1000.0,
+        ge=10,
+        le=1e7,
+        description="carrier cycles of the whole run; also what a detuning is in model time",
+    )
     points_per_cycle: int | None = Field(
         None, ge=16, le=10_000, description="steps a cycle; None: the cell's own"
     )
@@ -50,12 +56,24 @@ class OscillatorSettings(BaseModel):
     clip: bool = Field(False, description="weights beyond full scale are set to it")
     demodulation: Demodulation = Field("iq", description="how phases are read from waveforms")
     taps: int = Field(64, ge=2, le=1024, description="sampling flip-flops of that demodulation")
-    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the built-in LC cell's tank")
+    limiter: Limiter = Field("levelled", description="what limits the amplitude of the level lc's cells")
+    levelling: float = Field(
+        LC_LEVELLING,
+        gt=0,
+        le=10,
+        description="rate at which a levelled cell restores its amplitude, per radian",
+    )
+    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the tank of other limiters")
     pitch_um: float = Field(20.0, gt=0, description="distance of neighbouring cells, micrometres")
     wire_ff_per_um: float = Field(
         0.0, ge=0, description="capacitance of coupler wires, femtofarad per micrometre"
     )
     trust_includes: bool = Field(False, description="model files that a cell's TOML names are read")
+
+    @property
+    def epsilon(self) -> float:
+        """Strength of the level lc's limiter, per radian."""
+        return self.levelling if self.limiter == "levelled" else 1 / self.quality
 
 
 class RunSettings(BaseModel):
