@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same campaign by one job here."""
     out = tmp_path_factory.mktemp("plain") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
         run_campaign(folder / "campaign.toml", out)
     return out / "campaign.h5"
 
