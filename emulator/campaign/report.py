@@ -36,6 +36,7 @@ from netlists.printable import printable
 MOST_MAPS = 3  # pairs of axes that are mapped
 MOST_ROWS = 400  # settings in the table
 MOST_ON_SHEET = 60  # settings
+MEDIA = {"svg": "svg+xml", "png": "png"}
 FIDELITY = ("trained_pixel", "pixel", "codes", "defect")
 
 
@@ -68,11 +69,11 @@ def write_campaign_report(campaign: Campaign, store: Path, page: Path, folder: P
         headline=headline,
         settings=settings,
         tiles=_tiles(campaign, settings),
-        warnings=_warnings(campaign, settings, opened_samples=sum(s.samples for s in settings)),
-        axes=[(name, meaning_of(name).partition("; None:")[0], [in_words(name, value) for value in values]) for name, values in axes.items()],
+        warnings=_warnings(campaign, settings),
+        axes=[_axis(name, values) for name, values in axes.items()],
         falls=[_fall_row(each) for each in falls if each.first is not None],
         nowhere=[_fall_row(each) for each in falls if each.first is None],
-        drawings={name: as_data({"svg": "svg+xml"}.get(kind, kind), content) for name, (kind, content) in drawn.items()},
+        drawings={name: as_data(MEDIA[kind], content) for name, (kind, content) in drawn.items()},
         along={name: _named(drawn, f"along-{name}-") for name in axes},
         maps=_named(drawn, "map-"),
         sheets=[(name, label) for name, label in zip(_named(drawn, "samples-"), _labels(settings), strict=False)],
@@ -123,6 +124,11 @@ def _named(drawn: Mapping[str, Any], start: str) -> list[str]:
 
 
 # -- words ---------------------------------------------------------------------------------------------------
+
+
+def _axis(name: str, values: Sequence[Any]) -> tuple[str, str, list[str]]:
+    """An axis, what it is, and its values in words."""
+    return name, meaning_of(name).partition("; None:")[0], [in_words(name, value) for value in values]
 
 
 def _falls(settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Fall]:
@@ -186,12 +192,10 @@ def _tiles(campaign: Campaign, settings: Sequence[Setting]) -> list[tuple[str, s
     ]  # fmt: skip
 
 
-def _warnings(campaign: Campaign, settings: Sequence[Setting], opened_samples: int) -> list[str]:
-    found = []
-    if opened_samples < campaign.simulations:
-        found.append(
-            f"{opened_samples} of {campaign.simulations} samples are here; --resume adds the others."
-        )
+def _warnings(campaign: Campaign, settings: Sequence[Setting]) -> list[str]:
+    found, samples = [], sum(setting.samples for setting in settings)
+    if samples < campaign.simulations:
+        found.append(f"{samples} of {campaign.simulations} samples are here; --resume adds the others.")
     if replicates := [name for name in campaign.axes if name in REPLICATES]:
         found.append(
             f"Points that differ in {' and '.join(replicates)} alone are taken together; intervals are for these dies, "
