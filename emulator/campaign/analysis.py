@@ -20,7 +20,7 @@ from netlists.core import Array, Index
 # What is drawn anew of a chip or a converter: points that differ in it alone are samples of one setting
 REPLICATES = frozenset({"chip", "adc_mismatch_seed"})
 MOST_COMPARED = 512  # samples of a setting that distances between distributions look at
-SHOWN = 8  # samples of a setting kept to be looked at
+SHOWN = 12  # samples of a setting kept to be looked at
 
 Values = tuple[tuple[str, Any], ...]
 

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from emulator.campaign.analysis import FIGURES, Series, Setting, Values, ordered
@@ -22,11 +23,13 @@ from netlists.core import Index
 from netlists.printable import printable
 
 MOST_LINES = len(LINES)
-MOST_COLUMNS = 4  # small figures side by side
-PANEL_HIGH, SCALE = 1.65, 1.0
+FEWEST_COLUMNS, MOST_COLUMNS = 3, 4  # small figures side by side
+MOST_WITH_UNIT = 3  # of them; beyond, there is no room for the unit below each
+MOST_TICKS = 24  # characters below a small figure
+PANEL_HIGH = 1.65  # inches
 MOST_LABEL = 28  # characters
 MAP_HIGH = 0.34  # inches a row
-TILE, GAP = 80, 6  # pixels of a sheet, which is shown at half its size
+TILE, GAP = 104, 6  # pixels of a sheet, which is shown at half its size
 
 
 @dataclass(frozen=True)
@@ -97,37 +100,51 @@ def _along(
     axis: str, values: Sequence[Any], unit: str, lines: str, panels: Sequence[Panel], figures: Sequence[str],
     ranges: dict[str, tuple[float, float]],
 ) -> bytes:  # fmt: skip
-    wide = WIDTH if len(panels) > 1 else 0.62 * WIDTH
-    sheet = Drawing(figsize=(wide, 0.75 + PANEL_HIGH * len(figures)), layout="constrained")
-    grid = sheet.subplots(len(figures), len(panels), squeeze=False, sharex=True)
-    positions = _positions(values)
+    alone = len(panels) == 1
+    rows = [[(name, panels[0]) for name in figures]]
+    if not alone:
+        rows = [[(name, panel) for panel in panels] for name in figures]
+    wide = len(rows[0])
+    sheet = Drawing(figsize=(WIDTH, 0.75 + PANEL_HIGH * len(rows) + 0.3 * alone), layout="constrained")
+    grid = sheet.subplots(len(rows), max(FEWEST_COLUMNS, wide), squeeze=False)
     colours = _colours(lines, panels)
-    for row, name in enumerate(figures):
-        for column, panel in enumerate(panels):
-            axes: Axes = grid[row, column]
-            for rank, (said, each) in enumerate(panel.lines):
-                dodge = (rank - (len(panel.lines) - 1) / 2) * 0.012 * (positions[-1] - positions[0])
-                _line(axes, each, name, [positions[values.index(s.at[axis])] + dodge for s in each.settings],
-                      colours[said])  # fmt: skip
-            _vertical(axes, name, ranges[name], first=column == 0)
-            if row == 0 and panel.title:
-                axes.set_title(panel.title)
-            axes.margins(x=0.08)
-            if row == len(figures) - 1:
-                axes.set_xticks(positions, [in_words(axis, value) for value in values])
-                if len(values) > 6:
-                    axes.tick_params(axis="x", labelrotation=45)
     plain = unit in ("", axis) or unit.startswith("%")  # which stands behind every value
-    sheet.supxlabel(axis if plain else f"{axis} ({unit})", fontsize=9.0)
+    for cells, row in zip(grid, rows, strict=True):
+        for axes, (name, panel) in zip(cells, row, strict=False):
+            _small(axes, axis, values, panel, name, colours)
+            _vertical(axes, name, ranges[name], named=alone or axes is cells[0])
+            if row is rows[0] and panel.title:
+                axes.set_title(panel.title)
+            if row is rows[-1]:
+                axes.set_xlabel(axis if plain or wide > MOST_WITH_UNIT else f"{axis} ({unit})", fontsize=8.5)
+            else:
+                axes.tick_params(labelbottom=False)
+        for axes in cells[wide:]:
+            axes.set_axis_off()
     names = [said for said in colours if said]
     if names:
-        handles = [
-            grid[0, 0].plot([], [], color=colours[said], marker="o", ms=3.5, lw=1.4)[0] for said in names
-        ]
-        sheet.legend(
-            handles, names, title=lines, loc="outside right upper", alignment="left", title_fontsize=8.5
-        )
+        handles = [Line2D([], [], color=colours[said], marker="o", ms=3.5, lw=1.4) for said in names]
+        looks: dict[str, Any] = {"title": lines, "alignment": "left", "title_fontsize": 8.5}
+        if wide < grid.shape[1]:
+            grid[0, wide].legend(handles, names, loc="upper left", **looks)
+        else:
+            sheet.legend(handles, names, loc="outside right upper", **looks)
     return svg(sheet)
+
+
+def _small(
+    axes: Axes, axis: str, values: Sequence[Any], panel: Panel, name: str, colours: dict[str, Any]
+) -> None:
+    """One small figure: its lines, beside one another where they would hide each other's intervals."""
+    positions = _positions(values)
+    for rank, (said, series) in enumerate(panel.lines):
+        dodge = (rank - (len(panel.lines) - 1) / 2) * 0.012 * (positions[-1] - positions[0])
+        at = [positions[values.index(setting.at[axis])] + dodge for setting in series.settings]
+        _line(axes, series, name, at, colours[said])
+    axes.margins(x=0.08)
+    axes.set_xticks(positions, [in_words(axis, value) for value in values])
+    if sum(len(in_words(axis, value)) + 1 for value in values) > MOST_TICKS:
+        axes.tick_params(axis="x", labelrotation=45)
 
 
 def _line(axes: Axes, series: Series, name: str, x: Sequence[float], colour: Any) -> None:
@@ -147,7 +164,7 @@ def _line(axes: Axes, series: Series, name: str, x: Sequence[float], colour: Any
             )
 
 
-def _vertical(axes: Axes, name: str, span: tuple[float, float], *, first: bool) -> None:
+def _vertical(axes: Axes, name: str, span: tuple[float, float], *, named: bool) -> None:
     figure = FIGURES[name]
     low, high = span
     axes.grid(visible=True, axis="y")
@@ -162,7 +179,7 @@ def _vertical(axes: Axes, name: str, span: tuple[float, float], *, first: bool) 
         axes.set_ylim(0, 1.08 * high if high > 0 else 1.0)
     if axes.get_yscale() == "linear":
         axes.yaxis.set_major_locator(MaxNLocator(4))
-    if first:
+    if named:
         axes.set_ylabel(_wrapped(figure.title), fontsize=8.5)
     else:
         axes.tick_params(labelleft=False)
@@ -234,9 +251,11 @@ def map_of(
     )
     with drawing():
         high = 0.85 + MAP_HIGH * len(down[1])
-        sheet = Drawing(figsize=(WIDTH if len(labels) > 1 else 0.62 * WIDTH, high), layout="constrained")
-        grid = list(sheet.subplots(1, len(labels), squeeze=False, sharey=True)[0])
-        for axes, label in zip(grid, labels, strict=True):
+        sheet = Drawing(figsize=(WIDTH, high), layout="constrained")
+        grid = list(sheet.subplots(1, max(2, len(labels)), squeeze=False, sharey=True)[0])
+        for axes in grid[len(labels) :]:
+            axes.set_visible(False)
+        for axes, label in zip(grid, labels, strict=False):
             axes.imshow(fields[label], cmap="Blues", norm=Normalize(0, 1.15 * top), aspect="auto")
             for (row, column), value in np.ndenumerate(fields[label]):
                 if math.isfinite(value):
@@ -280,7 +299,7 @@ def sheet(settings: Sequence[Setting], axes: Sequence[str]) -> bytes:
     finest = max(settings, key=lambda setting: setting.top)
     rows = [("trained model", finest.trained, finest.top)]
     rows += [(_said(setting.values, axes), setting.codes, setting.top) for setting in settings]
-    left = 48 + round(12.5 * max(len(said) for said, _, _ in rows))
+    left = 48 + round(15 * max(len(said) for said, _, _ in rows))
     canvas = np.full(
         (len(rows) * (high + GAP) + 3 * GAP, left + count * (wide + GAP), 3), 255, dtype=np.uint8
     )
@@ -297,7 +316,7 @@ def sheet(settings: Sequence[Setting], axes: Sequence[str]) -> bytes:
         figure.figimage(canvas, 0, 0, origin="upper")
         for across, down, said, strong in words:
             figure.text(
-                across / size[0], 1 - down / size[1], said, ha="right", va="center", size=7.5, parse_math=False,
+                across / size[0], 1 - down / size[1], said, ha="right", va="center", size=9, parse_math=False,
                 weight="bold" if strong else "normal", color=INK,
             )  # fmt: skip
         return png(figure, 200)

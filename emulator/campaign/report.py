@@ -181,9 +181,9 @@ def _fall_row(each: Fall) -> dict[str, Any]:
 def _tiles(campaign: Campaign, settings: Sequence[Setting]) -> list[tuple[str, str, str]]:
     samples, done = (sum(getattr(setting, name) for setting in settings) for name in ("samples", "completed"))
     seconds = sum(setting.seconds for setting in settings)
-    seeds = len(campaign.seeds)
+    seeds, files = len(campaign.seeds), len(campaign.sources)
     return [
-        (f"{len(settings)}", "settings", f"{len(campaign.points)} points of {len(campaign.sources)} weights files"),
+        (f"{len(settings)}", "settings", f"{len(campaign.points)} points of {files} weights file{'s' * (files != 1)}"),
         (f"{samples:,}", "samples", f"{campaign.samples} a point{f' and each of {seeds} seeds' if seeds > 1 else ''}"),
         (percent(done / samples) if samples else "–", "simulated to the end", f"{samples - done} not"),
         (f"{seconds / samples:.2g} s" if samples else "–", "processor time a sample", f"{duration(seconds)} in all"),
