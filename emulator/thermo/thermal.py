@@ -35,10 +35,8 @@ class Settling:
     bound: float
 
 
-def settling(network: LangevinNetwork, equilibria: Array, tolerance: float = 0.01) -> Settling:
-    """Settling of the visible nodes to equilibria (S, N) of inputs switched on at time 0."""
-    from scipy.optimize import brentq
-
+def distances(network: LangevinNetwork, equilibria: Array, times: Array) -> Array:
+    """(R,) mean over inputs of ‖y(t) − y*‖/‖y*‖, y the visible nodes, from rest at 0 to equilibria (S, N)."""
     process = ornstein_uhlenbeck(network)
     shown = network.visible
     sizes = np.linalg.norm(equilibria[:, shown], axis=1)
@@ -46,17 +44,27 @@ def settling(network: LangevinNetwork, equilibria: Array, tolerance: float = 0.0
 
     def distance(time: float) -> float:
         left = (weights * np.exp(-process.rates * time)) @ process.modes[shown].T
-        return float(np.mean(np.linalg.norm(left, axis=1) / sizes)) - tolerance
+        return float(np.mean(np.linalg.norm(left, axis=1) / sizes))
+
+    return np.array([distance(float(time)) for time in times])
+
+
+def settling(network: LangevinNetwork, equilibria: Array, tolerance: float = 0.01) -> Settling:
+    """Settling of the visible nodes to equilibria (S, N) of inputs switched on at time 0."""
+    from scipy.optimize import brentq
+
+    def excess(time: float) -> float:
+        return float(distances(network, equilibria, np.array([time]))[0]) - tolerance
 
     slowest = 1 / network.spectrum.smallest
     bound = slowest * math.log(1 / tolerance)
-    # hidden nodes can carry more than the visible ones, which then settle later than the bound for all
+    # hidden nodes can carry more than the visible ones, which then settle later than the whole does
     end = 2 * bound
-    while distance(end) > 0:
+    while excess(end) > 0:
         end *= 2
     times = np.linspace(0, end, GRID)
-    last = int(np.flatnonzero([distance(float(t)) > 0 for t in times])[-1])
-    time = float(brentq(distance, times[last], times[last + 1], xtol=1e-9 * end))
+    last = int(np.flatnonzero(distances(network, equilibria, times) > tolerance)[-1])
+    time = float(brentq(excess, times[last], times[last + 1], xtol=1e-9 * end))
     return Settling(tolerance, time, slowest, bound)
 
 
@@ -89,15 +97,13 @@ def averaging(network: LangevinNetwork, signal: float, ratio: float = 1.0) -> Av
     """How long to average until the noise is ``ratio`` times a signal (rms, per visible node)."""
     from scipy.optimize import brentq
 
-    process = ornstein_uhlenbeck(network)
-    rates = process.rates
-    share = np.sum(process.modes[network.visible] ** 2, axis=0) / len(network.visible)
+    rates, share = _visible_modes(network)
     unit_variance = float(share @ (1 / rates))  # at kT = 1
     variance, wanted = network.kt * unit_variance, (ratio * signal) ** 2
     correlation = float(share @ rates**-2.0) / unit_variance
 
     def excess(time: float) -> float:
-        return float(share @ averaged_variance(rates, network.kt, time)) - wanted
+        return float(averaged_noise(network, np.array([time]))[0]) ** 2 - wanted
 
     time = 0.0
     if variance > wanted:
@@ -114,8 +120,21 @@ def averaging(network: LangevinNetwork, signal: float, ratio: float = 1.0) -> Av
     )
 
 
+def averaged_noise(network: LangevinNetwork, times: Array) -> Array:
+    """(R,) rms thermal noise of a visible node in an average over each of the times, in equilibrium."""
+    rates, share = _visible_modes(network)
+    return np.array([math.sqrt(share @ averaged_variance(rates, network.kt, float(t))) for t in times])
+
+
+def _visible_modes(network: LangevinNetwork) -> tuple[Array, Array]:
+    """(N,) rates of the modes, and how much of each a visible node shows, on the mean."""
+    process = ornstein_uhlenbeck(network)
+    share = np.sum(process.modes[network.visible] ** 2, axis=0) / len(network.visible)
+    return process.rates, np.asarray(share)
+
+
 def averaged_variance(rates: Array, kt: float, time: float) -> Array:
-    """(N,) variance of each mode's average over a time, in equilibrium: (2 kT/λ) (u − 1 + e^{−u})/(λ u T) at u = λT."""
+    """(N,) variance of each mode's average over a time, in equilibrium: (2 kT/λ) (u − 1 + e^{−u})/u² at u = λT."""
     u = rates * time
     small = u < 1e-4
     safe = np.where(small, 1.0, u)
