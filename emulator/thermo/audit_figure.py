@@ -86,7 +86,7 @@ def _ranks(axes: Axes, audit: Audit) -> None:
     )
     axes.plot(rank, 100 * published.SHIFT, "o", color=RED, markerfacecolor="none", label="published")
     axes.set_xscale("log", base=2)
-    axes.set_xticks([row.rank for row in audit.ranks], [str(row.rank) for row in audit.ranks])
+    axes.set_xticks([row.rank for row in audit.ranks], [str(row.rank) for row in audit.ranks], fontsize=8)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("rank")
     axes.set_ylabel("shift (%)")
@@ -100,7 +100,7 @@ def _spectrum(axes: Axes, audit: Audit) -> None:
     axes.axhline(0, color=INK, linewidth=0.7)
     axes.set_ylim(min(0.0, 1.1 * audit.spectrum.smallest), 1.1 * audit.spectrum.largest)
     axes.set_xlabel("mode")
-    axes.set_ylabel("eigenvalue (rate per model time unit)")
+    axes.set_ylabel("rate (1/model time)")
 
 
 def _settling(axes: Axes, audit: Audit) -> None:
@@ -128,4 +128,4 @@ def _averaging(axes: Axes, audit: Audit) -> None:
         )  # fmt: skip
     axes.set_xlabel("averaged over, model time")
     axes.set_ylabel("rms")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
