@@ -162,7 +162,8 @@ def _read(path: Path, file: h5py.File) -> NetworkFile:
         reader.complain(MODULES, f"holds {printable(', '.join(extra))}; expected what topology/modules lists")
     sizes = {module.name: module.nodes for module in modules}
     skips = _skips(reader, names, sizes)
-    nodes = sum(sizes.values())
+    # of modules that could not be read nothing is expected of the others
+    nodes = sum(sizes.values()) if len(sizes) == len(names) else None
     bias = reader.array("weights/bias", (nodes,), "real", optional=True)
     visible = reader.array("topology/visible", (None,), "integer", optional=True)
     interface = _interface(reader, names, sizes)
@@ -172,7 +173,7 @@ def _read(path: Path, file: h5py.File) -> NetworkFile:
         }
         for split in reader.names("inputs")
     }
-    if reader.problems:
+    if reader.problems or nodes is None:  # never the second without the first
         raise WeightsError(path, reader.problems)
     try:
         network = LangevinNetwork(

@@ -14,9 +14,7 @@ from netlists.core import Array
 from netlists.network import LangevinNetwork, Module, Skip
 
 UNET = Path(
-    os.environ.get(
-        "AIS_TEST_UNET", Path(__file__).parents[2] / "shared" / "data" / "unet" / "activations.h5"
-    )
+    os.environ.get("AIS_TEST_UNET", Path(__file__).parents[2] / "shared" / "data" / "unet" / "activations.h5")
 )
 
 

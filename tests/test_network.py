@@ -50,7 +50,10 @@ def test_the_force_is_minus_the_potentials_slope(seed: int, sizes: tuple[int, ..
 
 
 def test_the_matrix_by_hand() -> None:
-    left, right = (Module(n, np.array([[c]]), np.array([q]), np.zeros(1)) for n, c, q in (("x", 0.5, 0.1), ("y", 0.2, 0.3)))
+    left, right = (
+        Module(n, np.array([[c]]), np.array([q]), np.zeros(1))
+        for n, c, q in (("x", 0.5, 0.1), ("y", 0.2, 0.3))
+    )
     skip = Skip(0, 1, np.array([[2.0]]), np.array([[0.25]]))
     network = LangevinNetwork((left, right), (skip,), np.zeros(2), 1.0, np.array([1]))
     np.testing.assert_allclose(network.matrix, [[0.2 + 1.0, 0.5], [0.5, 0.6 + 0.4]], rtol=1e-15)
@@ -80,7 +83,13 @@ def square(nodes: int = 3) -> Array:
 
 def module(name: str = "m", nodes: int = 3, **changed: Array) -> Module:
     return Module(
-        **{"name": name, "coupling": square(nodes), "quadratic": np.ones(nodes), "quartic": np.zeros(nodes), **changed}
+        **{
+            "name": name,
+            "coupling": square(nodes),
+            "quadratic": np.ones(nodes),
+            "quartic": np.zeros(nodes),
+            **changed,
+        }
     )  # type: ignore[arg-type]
 
 
@@ -95,16 +104,37 @@ def uneven() -> Array:
 
 
 BAD: list[tuple[Callable[[], object], str]] = [
-    (lambda: module(coupling=np.zeros((3, 2))), r"module 'm': coupling has shape \(3, 2\); expected a square"),
+    (
+        lambda: module(coupling=np.zeros((3, 2))),
+        r"module 'm': coupling has shape \(3, 2\); expected a square",
+    ),
     (lambda: module(coupling=np.zeros(9)), r"module 'm': coupling has shape \(9,\); expected a square"),
-    (lambda: module(coupling=uneven()), r"module 'm': coupling is not symmetric, J\[0, 2\] = 0.25 and J\[2, 0\] = 0; "),
-    (lambda: module(coupling=square() + 0j), "module 'm': coupling has dtype complex128; expected real numbers"),
-    (lambda: module(coupling=np.full((3, 3), np.nan)), r"module 'm': coupling: 9 of 9 values are NaN .* at \(0, 0\)"),
+    (
+        lambda: module(coupling=uneven()),
+        r"module 'm': coupling is not symmetric, J\[0, 2\] = 0.25 and J\[2, 0\] = 0; ",
+    ),
+    (
+        lambda: module(coupling=square() + 0j),
+        "module 'm': coupling has dtype complex128; expected real numbers",
+    ),
+    (
+        lambda: module(coupling=np.full((3, 3), np.nan)),
+        r"module 'm': coupling: 9 of 9 values are NaN .* at \(0, 0\)",
+    ),
     (lambda: module(quadratic=np.ones(4)), r"module 'm': quadratic has shape \(4,\); expected \(3,\)"),
-    (lambda: module(quadratic=np.array([1, np.inf, 1])), r"module 'm': quadratic: 1 of 3 .* the first at \(1,\)"),
+    (
+        lambda: module(quadratic=np.array([1, np.inf, 1])),
+        r"module 'm': quadratic: 1 of 3 .* the first at \(1,\)",
+    ),
     (lambda: module(quartic=np.ones((3, 1))), r"module 'm': quartic has shape \(3, 1\); expected \(3,\)"),
-    (lambda: module(quartic=np.array([0, -0.5, 0])), "quartic is negative at 1 nodes, the first node 1 with J4 = -0.5"),
-    (lambda: joined(Skip(0, 2, np.ones((3, 1)), np.ones((2, 1)))), "skip 0: other is module 2; expected 0 to 1"),
+    (
+        lambda: module(quartic=np.array([0, -0.5, 0])),
+        "quartic is negative at 1 nodes, the first node 1 with J4 = -0.5",
+    ),
+    (
+        lambda: joined(Skip(0, 2, np.ones((3, 1)), np.ones((2, 1)))),
+        "skip 0: other is module 2; expected 0 to 1",
+    ),
     (lambda: joined(Skip(1, 1, np.ones((2, 1)), np.ones((2, 1)))), "skip 0: joins module 1 to itself"),
     (
         lambda: joined(Skip(0, 1, np.ones((2, 1)), np.ones((2, 1)))),
@@ -124,8 +154,14 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: LangevinNetwork((module(),), (), np.zeros(2), 1.0, np.array([0])),
         r"bias has shape \(2,\); expected \(3,\)",
     ),
-    (lambda: LangevinNetwork((module(),), (), np.zeros(3), -1.0, np.array([0])), "temperature kT is -1.0; expected"),
-    (lambda: LangevinNetwork((module(),), (), np.zeros(3), np.nan, np.array([0])), "temperature kT is nan; expected"),
+    (
+        lambda: LangevinNetwork((module(),), (), np.zeros(3), -1.0, np.array([0])),
+        "temperature kT is -1.0; expected",
+    ),
+    (
+        lambda: LangevinNetwork((module(),), (), np.zeros(3), np.nan, np.array([0])),
+        "temperature kT is nan; expected",
+    ),
     (
         lambda: LangevinNetwork((module(),), (), np.zeros(3), 1.0, np.array([1, 3])),
         "visible has nodes 1 to 3, 2 different among 2; expected different nodes from 0 to 2",
@@ -160,5 +196,7 @@ def test_only_a_potential_with_a_bottom_confines() -> None:
     held = one_module(coupling, quadratic, quartic, np.zeros(3), 1.0, [0])
     require_confining(held)
     coupling[1, 2] = coupling[2, 1] = 0.7
-    with pytest.raises(NetworkError, match="M on the 2 nodes without a quartic well is not positive definite"):
+    with pytest.raises(
+        NetworkError, match="M on the 2 nodes without a quartic well is not positive definite"
+    ):
         require_confining(replace(held, modules=(replace(held.modules[0], coupling=coupling),)))
