@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from netlists.core import Array
 from netlists.network import NetworkError
 
 # Where the density has fallen by e^−60 nothing is left to integrate at double precision
 NEGLIGIBLE = 60.0
+POINTS = 20_001  # of the quadrature
+
+Number = TypeVar("Number", float, Array)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Well:
         if not self.kt > 0:
             raise NetworkError(f"temperature kT is {self.kt:g}; expected above 0")
 
-    def potential(self, x: float) -> float:
+    def potential(self, x: Number) -> Number:
         """V(x)."""
         return x * (x * (self.quadratic + self.quartic * x * x) - self.bias)
 
@@ -61,20 +66,14 @@ class Well:
         return lowest, ends[0], ends[1]
 
     def moment(self, power: int) -> float:
-        """E xᵏ in equilibrium: ∫ xᵏ e^{−V/kT} dx / ∫ e^{−V/kT} dx."""
-        from scipy.integrate import quad
+        """E xᵏ in equilibrium: ∫ xᵏ e^{−V/kT} dx / ∫ e^{−V/kT} dx.
 
+        By the trapezoidal rule, which converges exponentially where the integrand has died away at both ends.
+        """
         lowest, low, high = self._reach()
-        points = self.resting_points()
-
-        def integral(k: int) -> float:
-            value, _ = quad(
-                lambda x: x**k * math.exp((lowest - self.potential(x)) / self.kt), low, high,
-                points=points, limit=500, epsabs=0.0 if k % 2 == 0 else 1e-13, epsrel=1e-11,
-            )  # fmt: skip
-            return float(value)
-
-        return integral(power) / integral(0)
+        x = np.linspace(low, high, POINTS)
+        density = np.exp((lowest - self.potential(x)) / self.kt)
+        return float((density * x**power).sum() / density.sum())
 
     def _barrier(self) -> tuple[float, float]:
         points = self.resting_points()

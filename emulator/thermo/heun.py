@@ -24,7 +24,8 @@ LARGEST_STEP = 0.5  # times the fastest rate; beyond 2 an explicit step grows wh
 def drift(network: LangevinNetwork) -> Callable[[Array], Array]:
     """f(x) = b − M x − 4 J4 x³ of states (..., N)."""
     matrix, quartic, bias = network.matrix, 4 * network.quartic, network.bias
-    return lambda x: bias - x @ matrix - quartic * x**3
+    # a product is some ten times as fast as a power
+    return lambda x: bias - x @ matrix - quartic * x * x * x
 
 
 def largest_step(network: LangevinNetwork) -> float:
