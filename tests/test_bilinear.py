@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import activations_file, random_coupling, real_activations
+from substrates import activations_file, random_coupling, real_activations
 
 from emulator.thermo.build import Design, build
 from netlists.activations import ActivationsError, read_activations

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import activations_file, real_activations
+from substrates import activations_file, real_activations
 
 from emulator.thermo.build import Design, build
 from emulator.thermo.forces import module_forces

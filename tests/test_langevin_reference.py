@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import one_node, random_network
 from scipy.integrate import quad
 from scipy.linalg import expm, solve_continuous_lyapunov
+from substrates import one_node, random_network
 
 from emulator.thermo.boltzmann import Well
 from emulator.thermo.heun import drift, heun, largest_step, white

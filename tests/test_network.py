@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import one_node, random_network
+from substrates import one_node, random_network
 
 from netlists.core import Array
 from netlists.network import (

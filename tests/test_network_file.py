@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from networks import random_network
+from substrates import random_network
 
 from emulator.inspection import inspect_file
 from netlists.interface import Interface, TwoLayers

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import one_node, random_network
 from scipy.integrate import dblquad
 from scipy.linalg import expm
+from substrates import one_node, random_network
 
 from emulator.thermo.equilibrium import equilibrium
 from emulator.thermo.ornstein_uhlenbeck import ornstein_uhlenbeck

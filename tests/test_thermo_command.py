@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from networks import activations_file, random_network, real_activations
+from substrates import activations_file, random_network, real_activations
 from typer.testing import CliRunner
 
 from emulator.cli import app

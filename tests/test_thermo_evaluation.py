@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import activations_file, one_node, random_network, real_activations
 from scipy.optimize import minimize
+from substrates import activations_file, one_node, random_network, real_activations
 
 from emulator.thermo.build import Design, build
 from emulator.thermo.equilibrium import equilibrium, rates_at
