@@ -29,6 +29,7 @@ from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
+from emulator.departures import cost
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
@@ -36,12 +37,41 @@ from emulator.folder import REPORT, FolderError, Mode
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
+from emulator.options import (
+    Bits,
+    Chip,
+    Clip,
+    CornerName,
+    CouplerName,
+    Cycles,
+    Dead,
+    Detuning,
+    FullScale,
+    Level,
+    MismatchCoupling,
+    MismatchShil,
+    Noise,
+    NoiseStep,
+    Pitch,
+    PointsPerCycle,
+    Quality,
+    QuantizerName,
+    Reltol,
+    Stuck,
+    Tau,
+    Temperature,
+    TrustIncludes,
+    WeightsFile,
+    WireCapacitance,
+    non_idealities,
+)
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, default_acceptance, default_bits
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
+from netlists.as_built import NonIdealityError
 from netlists.cell_file import CellFileError
 from netlists.characterization import Characterization
 from netlists.characterization_file import write_characterization, write_summary
@@ -50,6 +80,7 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.sizing import SizingError
@@ -96,7 +127,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError,
+    NetlistError, NonIdealityError, NoiseError,
 )  # fmt: skip
 
 
@@ -118,7 +149,9 @@ def _unusable_input() -> Iterator[None]:
 def _option(place: tuple[str | int, ...]) -> str:
     """The option that sets what a validation complains of."""
     name = str(place[-1]) if place else "settings"
-    return "--" + {"bits": "adc-bits", "time_limit_s": "time-limit"}.get(name, name.replace("_", "-"))
+    # the weights have bits too, and theirs are called so
+    others = {"time_limit_s": "time-limit"} | ({} if "non_idealities" in place else {"bits": "adc-bits"})
+    return "--" + others.get(name, name.replace("_", "-"))
 
 
 @contextmanager
@@ -136,42 +169,6 @@ def _terminated_as_interrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-WeightsFile = Annotated[
-    Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
-]
-Tau = Annotated[float, typer.Option(help="Seconds per model time unit.")]
-Reltol = Annotated[
-    float, typer.Option(help="ngspice's relative tolerance: smaller is closer to the reference, and slower.")
-]
-
-
-Level = Annotated[str, typer.Option(
-    help="Level of fidelity: phase (a voltage is the phase), lc (waveforms of LC tanks), ring (CMOS transistors), or "
-    "the TOML file of a cell of your own."
-)]  # fmt: skip
-Cycles = Annotated[float, typer.Option(
-    min=10, help="Carrier cycles of the whole run, at the waveform levels (they set the time unit there, not --tau)."
-)]  # fmt: skip
-PointsPerCycle = Annotated[int | None, typer.Option(
-    min=16, max=10_000, help="Steps a cycle at the waveform levels; default: the cell's own.", show_default=False
-)]  # fmt: skip
-CouplerName = Annotated[str | None, typer.Option(
-    help="Coupler of the cell, as `ais characterize` lists them; default: its first.", show_default=False
-)]  # fmt: skip
-FullScale = Annotated[float | None, typer.Option(
-    help="Weight of the couplers' largest code; default: the largest weight.", show_default=False
-)]  # fmt: skip
-Clip = Annotated[bool, typer.Option("--clip", help="Set weights beyond full scale to it.")]
-Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks.")]
-Pitch = Annotated[float, typer.Option(help="Distance of neighbouring cells, micrometres.")]
-WireCapacitance = Annotated[float, typer.Option(
-    min=0, help="Capacitance of the couplers' wires, femtofarad per micrometre, at the outputs of circuit cells."
-)]  # fmt: skip
-TrustIncludes = Annotated[bool, typer.Option(
-    "--trust-includes", help="Read the model files that a cell's TOML names. Look through them first."
-)]  # fmt: skip
 
 
 @app.command(
@@ -212,6 +209,18 @@ def run(
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
     trust_includes: TrustIncludes = False,
+    bits: Bits = None,
+    quantizer: QuantizerName = None,
+    noise: Noise = 0.0,
+    noise_step: NoiseStep = None,
+    mismatch_coupling: MismatchCoupling = "0",
+    mismatch_shil: MismatchShil = "0",
+    detuning: Detuning = "0",
+    dead: Dead = "0",
+    stuck: Stuck = "0",
+    temperature: Temperature = None,
+    corner: CornerName = "typical",
+    chip: Chip = 0,
     explain: Annotated[bool, typer.Option(
         "--explain", help="Show what each step from the trained ODE to the circuit costs, expected and measured."
     )] = False,
@@ -255,6 +264,11 @@ def run(
                 "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
                 "trust_includes": trust_includes,
             },
+            "non_idealities": non_idealities(
+                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
+                dead=dead, stuck=stuck, temperature=temperature, corner=corner, chip=chip,
+            ),
             "adc": AdcSettings(bits=adc_bits or default_bits(level), low=low, high=high),
             "acceptance": default_acceptance(level),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
@@ -274,6 +288,8 @@ def run(
     console.print(_table(results))
     if explain:
         _explain(results)
+    if (lost := cost(results)) is not None:
+        console.print(Text(lost.sentence))
     for warning in saturation(results, checked.core.readout):
         _warn(warning)
     _conclude(results, out)
@@ -470,6 +486,16 @@ def compile_command(
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
     trust_includes: TrustIncludes = False,
+    bits: Bits = None,
+    quantizer: QuantizerName = None,
+    noise: Noise = 0.0,
+    noise_step: NoiseStep = None,
+    mismatch_coupling: MismatchCoupling = "0",
+    mismatch_shil: MismatchShil = "0",
+    detuning: Detuning = "0",
+    dead: Dead = "0",
+    stuck: Stuck = "0",
+    chip: Chip = 0,
 ) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
 
@@ -487,6 +513,11 @@ def compile_command(
                 "full_scale": full_scale, "clip": clip, "quality": quality, "pitch_um": pitch_um,
                 "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
+            "non_idealities": non_idealities(
+                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
+                dead=dead, stuck=stuck, chip=chip,
+            ),
         })  # fmt: skip
         request = Request(core, settings, dialect, devices, sample)
         try:

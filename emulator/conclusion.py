@@ -107,7 +107,7 @@ def _sentence(results: Results, settings: RunSettings, worst: Array, within: flo
     if good == total:
         return (
             f"{good} of {total} sample{_s(total)} pass{'es' if total == 1 else ''}: the circuit follows the "
-            f"trained ODE to {figure(np.nanmax(worst))}{unit} rms in every window, and {codes}."
+            f"{ode(settings)} to {figure(np.nanmax(worst))}{unit} rms in every window, and {codes}."
         )
     if not done:
         return f"No sample passes: none of the {total} was simulated to the end." if total > 1 else (
@@ -117,7 +117,7 @@ def _sentence(results: Results, settings: RunSettings, worst: Array, within: flo
     departs = int((completed & ~passed & (worst > limit.worst_window_rms)).sum())
     shares = [
         (total - done, "not simulated to the end"),
-        (departs, "departing from the trained ODE"),
+        (departs, f"departing from the {ode(settings)}"),
         (done - int((passed & completed).sum()) - departs, "true to the ODE but with other codes"),
     ]
     why = ", ".join(f"{count} {what}" for count, what in shares if count)
@@ -126,6 +126,11 @@ def _sentence(results: Results, settings: RunSettings, worst: Array, within: flo
         f"{good or 'None'} of {total} samples pass{'es' if good == 1 else ''} ({why}). {among} worst window "
         f"is off by {figure(np.nanmax(worst))}{unit} rms (accepted: {limit.worst_window_rms:g}), and {codes}."
     )
+
+
+def ode(settings: RunSettings) -> str:
+    """What the reference solves."""
+    return "ODE of the chip as built" if settings.non_idealities.in_force else "trained ODE"
 
 
 def _causes(results: Results, settings: RunSettings, worst: Array, unit: str) -> list[Cause]:
@@ -151,7 +156,7 @@ def _causes(results: Results, settings: RunSettings, worst: Array, unit: str) ->
         row = int(np.nanargmax(np.where(departs, worst, np.nan)))
         window = int(np.nanargmax(rows["crosscheck/defect_window_rms"][row]))
         found.append(Cause(
-            _numbers(numbers[departs]), "the circuit departs from the trained ODE",
+            _numbers(numbers[departs]), f"the circuit departs from the {ode(settings)}",
             f"The worst is sample {numbers[row]}: in window {window + 1} of {settings.windows} the circuit "
             f"ends {figure(worst[row])}{unit} rms away from where the ODE takes its own state; accepted is "
             f"{limit.worst_window_rms:g}.",

@@ -16,6 +16,7 @@ import numpy as np
 from emulator import reference
 from emulator.trajectory import Trajectory
 from netlists.core import AnalogCore, Array
+from netlists.noise import Noise
 
 WINDOWS = 50
 PERTURBATION = 1e-6
@@ -64,14 +65,17 @@ def difference(a: Array, b: Array, period: float | None) -> Array:
     return error if period is None else np.asarray(error - period * np.round(error / period))
 
 
-def crosscheck(core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS) -> Comparison:
-    """Compares a circuit's run with the reference.
+def crosscheck(
+    core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS, noise: Noise | None = None
+) -> Comparison:
+    """Compares a circuit's run with the reference, under the very noise the circuit saw.
 
     Args:
         core: the weights both hold.
         circuit: the simulator's time points.
         rows: number of rows, see ``Trajectory.rows``.
         windows: number of windows; their edges are the time points nearest to a uniform grid.
+        noise: the sample's, or None.
 
     Returns:
         The comparison, and the reference's states (rows + 1, N) at the rows' times.
@@ -82,17 +86,15 @@ def crosscheck(core: AnalogCore, circuit: Trajectory, rows: int, windows: int = 
     period = core.family.state.periodic
     started = clock.perf_counter()
     shown = circuit.rows(rows)
-    states = reference.trajectory(core, circuit.state[0], shown.time)
+    nudge = PERTURBATION * np.random.default_rng(0).choice([-1.0, 1.0], core.nodes)
+    states, nudged = _run_and_its_neighbour(core, circuit.state[0], nudge, shown.time, noise)
     error = difference(shown.state, states, period)
 
     edges = np.unique(circuit.nearest(np.linspace(0.0, circuit.time[-1], windows + 1)))
     begin, end = edges[:-1], edges[1:]
-    arrived = reference.propagate(core, circuit.state[begin], circuit.time[begin], circuit.time[end])
+    arrived = reference.propagate(core, circuit.state[begin], circuit.time[begin], circuit.time[end], noise)
     defect = difference(circuit.state[end], arrived, period)
 
-    nudge = PERTURBATION * np.random.default_rng(0).choice([-1.0, 1.0], core.nodes)
-    span = (np.zeros(1), np.full(1, core.duration))
-    nudged = reference.propagate(core, (circuit.state[0] + nudge)[None, :], *span)[0]
     growth = _rms(difference(nudged, states[-1], period)) / PERTURBATION
     return (
         CrossCheck(
@@ -110,6 +112,18 @@ def crosscheck(core: AnalogCore, circuit: Trajectory, rows: int, windows: int = 
         ),
         states,
     )
+
+
+def _run_and_its_neighbour(
+    core: AnalogCore, start: Array, nudge: Array, times: Array, noise: Noise | None
+) -> tuple[Array, Array]:
+    """(R, N) states at ``times``, the last of which is the end, and (N,) the end from the nudged start."""
+    if noise is not None:
+        both = reference.trajectories(core, np.stack([start, start + nudge]), times, noise)
+        return both[:, 0], both[-1, 1]
+    span = (np.zeros(1), np.full(1, core.duration))
+    nudged = reference.propagate(core, (start + nudge)[None, :], *span)[0]
+    return reference.trajectory(core, start, times), nudged
 
 
 def _rms(values: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from netlists.circuit import Circuit
 from netlists.compile import Devices, compile_core
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions, write_body, write_deck
+from netlists.noise import Noise, NoiseGrid
 from netlists.scaling import Scaling
 from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 
@@ -55,15 +56,24 @@ class Choice:
 
 def choose(
     core: AnalogCore, scaling: Scaling, rows: int, ability: Capabilities,
-    devices: DevicesAsked = "auto", jacobian: JacobianAsked = "auto",
+    devices: DevicesAsked = "auto", jacobian: JacobianAsked = "auto", noise: NoiseGrid | None = None,
 ) -> Choice:  # fmt: skip
     """Compiles a core with the devices asked for; ``auto`` takes compiled ones where it can.
+
+    Args:
+        core: the weights.
+        scaling: model units to SI.
+        rows: steps are at most the run over this.
+        ability: of the ngspice found.
+        devices, jacobian: what is asked for.
+        noise: that drives the cells, or None.
 
     Raises:
         DevicesError: compiled devices, or an own-state Jacobian, were asked for and can't be had.
     """
+    behavioural = partial(_behavioural, core, scaling, jacobian, noise)
     if devices == "behavioural":
-        return _behavioural(core, scaling, jacobian)
+        return behavioural()
     lacking = _lacking(core, ability)
     if lacking:
         if devices == "compiled":
@@ -71,28 +81,29 @@ def choose(
         remark = (
             f"behavioural devices instead of compiled ones, many times slower: {lacking}. {HOW_TO_GET_46}"
         )
-        return _behavioural(core, scaling, jacobian, (remark,) if ability.osdi else ())  # else said already
+        return behavioural((remark,) if ability.osdi else ())  # else said already
     kind, remarks = _jacobian(core, rows, jacobian)
-    circuit = compile_core(core, scaling, "compiled", kind)
+    circuit = compile_core(core, scaling, "compiled", kind, noise)
     try:
         library = build(circuit.device_source or "")
     except (BuildFailed, OSError) as error:
         if devices == "compiled":
             raise DevicesError(f"the compiled devices can't be built: {error}") from error
         remark = f"behavioural devices instead of compiled ones, which can't be built: {error}"
-        return _behavioural(core, scaling, jacobian, (remark,))
+        return behavioural((remark,))
     return Choice("compiled", kind, circuit, (library,), remarks)
 
 
 def _behavioural(
-    core: AnalogCore, scaling: Scaling, jacobian: JacobianAsked, remarks: tuple[str, ...] = ()
-) -> Choice:
+    core: AnalogCore, scaling: Scaling, jacobian: JacobianAsked, noise: NoiseGrid | None,
+    remarks: tuple[str, ...] = (),
+) -> Choice:  # fmt: skip
     if jacobian == "own":
         raise DevicesError(
             "--jacobian own needs compiled devices: behavioural ones always have the full Jacobian. "
             + " ".join(remarks)
         )
-    return Choice("behavioural", "full", compile_core(core, scaling), remarks=remarks)
+    return Choice("behavioural", "full", compile_core(core, scaling, noise=noise), remarks=remarks)
 
 
 def takes_compiled(ability: Capabilities) -> bool:
@@ -134,11 +145,11 @@ def _jacobian(core: AnalogCore, rows: int, asked: JacobianAsked) -> tuple[Jacobi
     return "full", (f"{said}; using the full Jacobian (--rows {needed} would allow the faster one)",)
 
 
-def make_deck(choice: Choice, options: SolverOptions, initial: Array) -> Deck:
+def make_deck(choice: Choice, options: SolverOptions, initial: Array, noise: Noise | None = None) -> Deck:
     """The deck that runs a circuit from an initial state, with everything that can be checked asked for."""
     circuit = choice.circuit
     return Deck(
-        text=write_deck(circuit, options, initial, choice.body),
+        text=write_deck(circuit, options, initial, choice.body, noise=noise),
         vectors=circuit.state_nodes,
         stop=circuit.stop,
         devices=circuit.inventory.devices,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from device_models.model import CellModel
+from emulator.departures import as_built_said, said
 from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
@@ -147,8 +148,18 @@ def _results(results: Results) -> list[Section]:
         for name in rows
         if name.startswith(("crosscheck/", "timing/")) and rows[name].ndim == 1
     ]
-    attributes = [(name, str(value)) for name, value in results.attributes.items()]
-    return [("results", about), ("figures (smallest, median, largest)", figures), ("attributes", attributes)]
+    # these are said in words above
+    attributes = [
+        (k, str(v)) for k, v in results.attributes.items() if k not in ("non_idealities", "as_built")
+    ]
+    chip = [(name, value) for name, value, _ in said(results)] or [
+        ("none", "the chip and its converter are ideal")
+    ]
+    built = as_built_said(results)
+    return [
+        ("results", about), ("non-idealities in force", chip), *([("weights as built", built)] if built else []),
+        ("figures (smallest, median, largest)", figures), ("attributes", attributes),
+    ]  # fmt: skip
 
 
 def _range(values: Any) -> str:

@@ -25,6 +25,7 @@ from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, LcArray, lc_core
+from netlists.noise import NoiseError, NoiseGrid, noise_grid
 from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
@@ -46,19 +47,42 @@ def realise(
         status: told what is being done, if it takes time.
 
     Raises:
-        DevicesError, CellFault, CellFileError, SizingError: can't be realised like that.
+        DevicesError, CellFault, CellFileError, SizingError, NoiseError: can't be realised like that.
         BenchFailed: a characterisation did not finish.
     """
     core = weights.core
     if settings.level == PHASE:
-        options = SolverOptions(reltol=settings.reltol, rows=settings.rows, klu=ability.klu)
-        choice = choose(core, settings.scaling, settings.rows, ability, settings.devices, settings.jacobian)
-        return PhaseLevel(core, choice, options)
+        return _phase(core, settings, ability)
+    if settings.non_idealities.noise:
+        raise NoiseError(
+            f"--level {settings.level} has no noise yet: take --level {PHASE}, or leave the noise out."
+        )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
     array, known, remarks = oscillator_array(core, settings, simulator, status)
-    rungs = ladder_of_array(core, array.sizing, known, _coupler(array.cell, settings.oscillator.coupler))
+    rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
     return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
+
+
+def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:
+    """Compiled or behavioural phase cells."""
+    noise, said = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
+    options = phase_options(settings, noise, klu=ability.klu)
+    steps = settings.rows if noise is None else math.ceil(core.duration / noise.solver_step)
+    choice = choose(
+        core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise
+    )  # fmt: skip
+    return PhaseLevel(core, replace(choice, remarks=(*said, *choice.remarks)), options)
+
+
+def phase_options(settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False) -> SolverOptions:
+    """Of the solver, at the level ``phase``.
+
+    Under noise the steps are equal ones from grid point to grid point: to the control of the local error every grid
+    point, where the noise has a kink, looks like an error, and it would cut the step to a twentieth.
+    """
+    step = None if noise is None else settings.scaling.seconds(noise.solver_step)
+    return SolverOptions(reltol=settings.reltol, rows=settings.rows, step=step, klu=klu)
 
 
 def oscillator_array(
@@ -66,8 +90,8 @@ def oscillator_array(
 ) -> tuple[OscillatorArray, Characterization, tuple[str, ...]]:
     """The array of circuit cells of a level, its cell's characterisation, and remarks for the user."""
     asked = settings.oscillator
-    cell = _cell(settings)
-    coupler = _coupler(cell, asked.coupler)
+    cell = level_cell(settings)
+    coupler = level_coupler(cell, asked.coupler)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
     sizing = size(
         core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
@@ -88,7 +112,7 @@ def clipped_remark(count: int) -> tuple[str, ...]:
     return (f"{count} weights were beyond the couplers' full scale and are clipped",) if count else ()
 
 
-def _cell(settings: RunSettings) -> OscillatorCell:
+def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
     asked, name = settings.oscillator, settings.level
     if name == LC:
@@ -101,7 +125,7 @@ def _cell(settings: RunSettings) -> OscillatorCell:
     return find_cell(name, trust_includes=asked.trust_includes)
 
 
-def _coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
+def level_coupler(cell: OscillatorCell, name: str | None) -> CouplerType:
     """The one asked for, or the cell's first."""
     if not cell.couplers:
         raise SizingError(f"{cell.name!r} has no couplers: describe one in its TOML file.")
@@ -158,8 +182,8 @@ def lc_array(
         SizingError: another family, an unknown coupler, or weights beyond full scale.
     """
     asked = settings.oscillator
-    cell = _cell(settings)
-    _coupler(cell, asked.coupler)
+    cell = level_cell(settings)
+    level_coupler(cell, asked.coupler)
     if core.family_name not in TRAINED:
         raise SizingError(
             f"LC cells realise {' and '.join(TRAINED)}, not {core.family_name}. Take --level phase."

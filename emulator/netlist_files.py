@@ -13,10 +13,22 @@ import numpy as np
 
 from device_models.model import coupling_form
 from device_models.printers import verilog_a
-from emulator.levels import LC, PHASE, Status, clipped_remark, lc_array, lc_options, oscillator_array
+from emulator.chip import build, settings_as_built
+from emulator.levels import (
+    LC,
+    PHASE,
+    Status,
+    clipped_remark,
+    lc_array,
+    lc_options,
+    oscillator_array,
+    phase_options,
+)
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from netlists.array_design import array_design
+from netlists.as_built import COUPLING, AsBuilt
+from netlists.as_built_facts import facts
 from netlists.circuit import Circuit, Inventory
 from netlists.compile import Devices, compile_core
 from netlists.core import AnalogCore, Array, Index
@@ -33,6 +45,7 @@ from netlists.dialects.write import DESIGN_FILES, write_design_files
 from netlists.files import write_text_whole, write_whole
 from netlists.floorplan import CODES_FILE, FLOORPLAN_FILES, coupler_strengths, write_floorplan_files
 from netlists.lc import LcArray
+from netlists.noise import Noise, noise_grid
 from netlists.oscillator_array import OscillatorArray
 from netlists.phase_design import phase_design
 from netlists.sizing import Links, limited
@@ -105,16 +118,20 @@ def make_netlist(request: Request, status: Status) -> NetlistOutput:
 
     Raises:
         NetlistError: the dialect can't say it, or not in these devices.
+        NonIdealityError: one that has nothing to act on.
+        NoiseError: noise that can't be made as asked.
         CellFault, CellFileError, SizingError, LcDesignFailed: the cell or the weights can't be realised like that.
         NgspiceUnavailable: no simulator to characterise the cell with.
         BenchFailed: a characterisation did not finish.
     """
     level = request.settings.level
     _check(request)
+    built = build(request.core, request.settings)
+    request = replace(request, settings=settings_as_built(request.settings, built))
     if level == PHASE:
-        return _phase(request)
+        return _phase(request, built)
     with Simulator() as simulator:
-        return (_lc if level == LC else _cells)(request, simulator, status)
+        return (_lc if level == LC else _cells)(request, built, simulator, status)
 
 
 def _check(request: Request) -> None:
@@ -123,6 +140,16 @@ def _check(request: Request) -> None:
         raise NetlistError(
             f"--dialect verilog-a holds the modules of the phase level, and --level {level} is made of circuit "
             "elements. Take --dialect ngspice, xyce or spectre, or --level phase."
+        )
+    if dialect == "verilog-a" and request.settings.non_idealities.in_weights:
+        raise NetlistError(
+            "--dialect verilog-a holds modules, and no weights that a chip could miss. Leave the non-idealities out, "
+            "or take --dialect ngspice, xyce or spectre."
+        )
+    if request.settings.non_idealities.noise and (dialect != "ngspice" or level != PHASE):
+        raise NetlistError(
+            f"noise is written for ngspice at the level {PHASE} alone, not for --dialect {dialect} --level {level}. "
+            "Leave the noise out."
         )
     if request.devices == "compiled" and (
         dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
@@ -159,16 +186,26 @@ def _write_bytes(content: bytes, path: Path) -> None:
     path.write_bytes(content)
 
 
-def _phase(request: Request) -> NetlistOutput:
-    core, settings = request.core, request.settings
-    circuit = compile_core(core, settings.scaling, request.devices)
-    couplers, facts = _couplers_said(core), (("time unit", f"tau = {settings.scaling.tau:.6g} s"),)
+def _as_built_notes(built: AsBuilt) -> tuple[str, ...]:
+    """For the head of a test bench."""
+    return tuple(f"As built, {what}: {said}" for what, said in facts(built))
+
+
+def _phase(request: Request, built: AsBuilt) -> NetlistOutput:
+    core, settings = built.core, request.settings
+    grid, remarks = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
+    noise = None if grid is None else Noise(grid, request.sample)
+    circuit = compile_core(core, settings.scaling, request.devices, noise=grid)
+    couplers = _couplers_said(core)
     if request.dialect == "verilog-a":
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
         return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
-    options = SolverOptions(reltol=settings.reltol, rows=settings.rows)
-    files = _circuit_files(request, core, circuit, options, request.start)
-    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts)
+    files = _circuit_files(
+        request, core, circuit, phase_options(settings, grid), request.start,
+        notes=_as_built_notes(built), noise=noise,
+    )  # fmt: skip
+    said = (("time unit", f"tau = {settings.scaling.tau:.6g} s"), *facts(built))
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, said, remarks)
 
 
 def _couplers_said(core: AnalogCore) -> str:
@@ -178,11 +215,12 @@ def _couplers_said(core: AnalogCore) -> str:
 def _circuit_files(
     request: Request, core: AnalogCore, circuit: Circuit, options: SolverOptions, start: Array,
     currents: Array | None = None, notes: tuple[str, ...] = (), measurements: Sequence[Frequency] = (),
+    noise: Noise | None = None,
 ) -> Mapping[str, str]:  # fmt: skip
     """A compiled core in the form that the dialect has for it."""
     if request.dialect == "ngspice":
         return write_netlist(
-            circuit, options, start, currents, notes=notes, measurements=measurements
+            circuit, options, start, currents, noise=noise, notes=notes, measurements=measurements
         ).by_name()
     design = phase_design(core, circuit, options, start, currents, notes=notes, measurements=measurements)
     return _design_files(design, request.dialect)
@@ -197,33 +235,36 @@ def _design_files(design: Design, dialect: Dialect) -> Mapping[str, str]:
         raise NetlistError(str(error)) from error
 
 
-def _lc(request: Request, simulator: Simulator, status: Status) -> NetlistOutput:
+def _lc(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
     settings = request.settings
-    array, watch, remarks = lc_array(request.core, settings, simulator, status)
+    array, watch, remarks = lc_array(built.core, settings, simulator, status)
     circuit = replace(compile_core(array.core, array.scaling, request.devices), stop=watch.stop)
     volts, amperes = array.start(request.start)
+    measurements = array.measurements(circuit.state_nodes, request.core.visible, circuit.stop)
     files: Mapping[str, str | bytes] = _circuit_files(
         request, array.core, circuit, lc_options(array, settings), volts, amperes,
-        array.notes, array.measurements(circuit.state_nodes, request.core.visible, circuit.stop),
+        (*array.notes, *_as_built_notes(built)), measurements,
     )  # fmt: skip
     siemens = array.core.coupling * array.scaling.conductance
-    facts = (
-        ("codes", "none: continuous transconductances"),
+    said = (
+        *([] if COUPLING in built.quantised else [("codes", "none: continuous transconductances")]),
         *_clip_facts(remarks),
         ("strengths", f"up to {np.abs(siemens).max(initial=0.0):.4g} S a coupler"),
         *_time_facts(array.cycles, array.tau, array.f0_hz, array.step),
+        *facts(built),
     )
-    files = {**files, **_lc_beside(request, array, siemens)}
+    files = {**files, **_lc_beside(request, built, array, siemens)}
     couplers = _couplers_said(array.core)
-    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, facts, remarks)
+    return NetlistOutput(circuit.title, files, circuit.inventory, couplers, said, remarks)
 
 
-def _lc_beside(request: Request, array: LcArray, siemens: Array) -> dict[str, str | bytes]:
-    pitch, edges = request.settings.oscillator.pitch_um, array.core.couplers[1]
+def _lc_beside(request: Request, built: AsBuilt, array: LcArray, siemens: Array) -> dict[str, str | bytes]:
+    asked, edges = request.settings.oscillator, array.core.couplers[1]
+    pitch = asked.pitch_um
     return {
         **write_floorplan_files(request.core, edges, None, 0.0, pitch_um=pitch, bits=2),
         CODES_FILE: coupler_strengths(request.core, edges, siemens[:, edges], "S", pitch),
-        FLOORPLAN_FIGURE: _floorplan(_limited(request)),
+        FLOORPLAN_FIGURE: _floorplan(limited(built.core, asked.full_scale, asked.clip)[0]),
     }
 
 
@@ -233,24 +274,22 @@ def _floorplan(core: AnalogCore) -> bytes:
     return floorplan(core)
 
 
-def _limited(request: Request) -> AnalogCore:
-    asked = request.settings.oscillator
-    return limited(request.core, asked.full_scale, asked.clip)[0]
-
-
-def _cells(request: Request, simulator: Simulator, status: Status) -> NetlistOutput:
-    array, known, remarks = oscillator_array(request.core, request.settings, simulator, status)
-    files = _design_files(array_design(array, known, request.start), request.dialect)
-    facts = (
+def _cells(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
+    array, known, remarks = oscillator_array(built.core, request.settings, simulator, status)
+    design = array_design(array, known, request.start)
+    design = replace(design, notes=(*design.notes, *_as_built_notes(built)))
+    files = _design_files(design, request.dialect)
+    said = (
         ("codes", _codes_said(array)),
         *_clip_facts(clipped_remark(array.sizing.clipped)),
         ("unit strengths", _strengths_said(array)),
         *_time_facts(array.sizing.cycles, array.sizing.tau, array.sizing.carrier_hz, array.step),
+        *facts(built),
     )
     beside = _array_beside(request, array)
     form = "mutual" if array.coupler.mutual else "directed"
     couplers = f"{len(array.sizing.links.edge)} ({array.coupler.name}, {form})"
-    return NetlistOutput(array.title, {**files, **beside}, array.inventory, couplers, facts, remarks)
+    return NetlistOutput(array.title, {**files, **beside}, array.inventory, couplers, said, remarks)
 
 
 def _codes_said(array: OscillatorArray) -> str:

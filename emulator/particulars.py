@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from emulator import figures
+from emulator.departures import as_built_said, said
 from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
@@ -71,8 +72,7 @@ def of_run(
     run: Mapping[str, Any], results: Results, settings: RunSettings, weights: Weights
 ) -> dict[str, Any]:
     """Everything that was in force, as (name, value) or (name, value, meaning) in words."""
-    attributes = results.attributes
-    departures = _parsed(attributes.get("non_idealities"))
+    attributes, asked = results.attributes, settings.non_idealities
     rest = {key: value for key, value in run.items() if key not in ("identity", "settings", "weights")}
     command = run.get("command")
     line = ""
@@ -82,14 +82,16 @@ def of_run(
     level = printable(str(attributes.get("level", settings.level)))
     devices = printable(str(attributes.get("devices", "behavioural")))
     plain = level == "phase"
+    lacking = "".join([", no noise"] * (not asked.noise) + [", no mismatch"] * (not asked.drawn))
     return {
         "kind": f"Circuit simulation at the {level} level with {devices} devices"
-        + (": no transistor, no noise, no mismatch." if plain else "; no measurement of silicon."),
+        + (f": no transistor{lacking}." if plain else "; no measurement of silicon."),
         "command": line,
         "weights_hash": weights.sha256,
         "level": level,
         "devices": devices,
-        "departures": _flat(departures if isinstance(departures, dict) else {"unread": departures}),
+        "departures": [[printable(word, MOST_WORDS) for word in row] for row in said(results)],
+        "as_built": [[printable(word, MOST_WORDS) for word in row] for row in as_built_said(results)],
         "every_setting": list(_fields(settings)),
         "every_attribute": _flat({k: _parsed(v) for k, v in sorted(attributes.items()) if k != "settings"}),
         "every_circumstance": _flat(rest),

@@ -19,6 +19,7 @@ from emulator.trajectory import Trajectory, from_simulation
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions, write_netlist
+from netlists.noise import Noise, NoiseGrid
 from netlists.scaling import Scaling
 
 
@@ -52,6 +53,7 @@ class Realisation(Protocol):
         inventory: the counts a simulator has to confirm.
         options: of the solver.
         rungs: models between the trained ODE and the circuit; empty where the circuit is the ODE.
+        noise: that drives the cells, or None.
     """
 
     @property
@@ -72,14 +74,16 @@ class Realisation(Protocol):
     def options(self) -> SolverOptions: ...
     @property
     def rungs(self) -> tuple[Rung, ...]: ...
+    @property
+    def noise(self) -> NoiseGrid | None: ...
 
-    def deck(self, start: Array) -> Deck:
-        """The deck that runs from (N,) states."""
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
+        """The deck that runs from (N,) states, under a sample's noise if there is any."""
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
         """What a completed simulation of that deck brought."""
 
-    def files(self, start: Array) -> Mapping[str, str]:
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """The netlist as a designer takes it, by file name."""
 
 
@@ -113,6 +117,11 @@ class ChosenDevices:
         """Counts."""
         return self.choice.circuit.inventory
 
+    @property
+    def noise(self) -> NoiseGrid | None:
+        """What the circuit was compiled with."""
+        return self.choice.circuit.noise
+
 
 @dataclass(frozen=True)
 class PhaseLevel(ChosenDevices):
@@ -137,14 +146,14 @@ class PhaseLevel(ChosenDevices):
     def _scaling(self) -> Scaling:
         return self.choice.circuit.scaling
 
-    def deck(self, start: Array) -> Deck:
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts from voltages that are the states."""
-        return make_deck(self.choice, self.options, start)
+        return make_deck(self.choice, self.options, start, noise)
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
         """The solver's time points as they are."""
         return Observed(from_simulation(simulation, start, self._scaling, self.core.duration))
 
-    def files(self, start: Array) -> Mapping[str, str]:
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """Cell library, core, test bench."""
-        return write_netlist(self.choice.circuit, self.options, start).by_name()
+        return write_netlist(self.choice.circuit, self.options, start, noise=noise).by_name()

@@ -13,7 +13,9 @@ from typing import Final
 import numpy as np
 import scipy.sparse as sparse
 
+from emulator.driven import Drive, DrivenFailed, carry, drive_of
 from netlists.core import AnalogCore, Array
+from netlists.noise import Noise
 
 Rate = Callable[[Array], Array]
 
@@ -105,17 +107,21 @@ RATES: Mapping[str, Callable[[AnalogCore, int], Rate]] = MappingProxyType(
 )
 
 
-def propagate(core: AnalogCore, starts: Array, begin: Array, end: Array, *, rtol: float = RTOL) -> Array:
+def propagate(
+    core: AnalogCore, starts: Array, begin: Array, end: Array, noise: Noise | None = None, *,
+    rtol: float = RTOL,
+) -> Array:  # fmt: skip
     """Carries W independent states, each from its own begin to its own end.
 
-    All windows that are inside the same chunk are integrated side by side, on a common time that runs from 0
-    to 1 while each window covers its own stretch.
+    All windows that are inside the same chunk are integrated side by side: without noise on a common time that runs
+    from 0 to 1 while each window covers its own stretch, with noise from grid point to grid point.
 
     Args:
         core: the core.
         starts: (W, N) states at ``begin``.
         begin, end: (W,) model times, 0 ≤ begin ≤ end ≤ duration.
-        rtol: relative tolerance of DOP853.
+        noise: that drives the nodes, or None.
+        rtol: relative tolerance of DOP853, without noise.
 
     Returns:
         (W, N) states at ``end``.
@@ -123,15 +129,26 @@ def propagate(core: AnalogCore, starts: Array, begin: Array, end: Array, *, rtol
     Raises:
         ReferenceFailed: the solver gave up.
     """
+    drive = None if noise is None else drive_of(noise, core.nodes, core.duration)
     states = np.array(starts, dtype=np.float64)
     for chunk in range(core.chunks):
         low = np.maximum(begin, core.boundaries[chunk])
-        stretch = np.minimum(end, core.boundaries[chunk + 1]) - low
-        inside = np.flatnonzero(stretch > 0)
+        high = np.minimum(end, core.boundaries[chunk + 1])
+        inside = np.flatnonzero(high > low)
         if len(inside):
             rate = RATES[core.family_name](core, chunk)
-            states[inside] = _unit_run(rate, states[inside], stretch[inside], rtol)
+            if drive is not None:
+                states[inside] = _driven(rate, states[inside].T, low[inside], high[inside], drive).T
+            else:
+                states[inside] = _unit_run(rate, states[inside], (high - low)[inside], rtol)
     return states
+
+
+def _driven(rate: Rate, states: Array, begin: Array, end: Array, drive: Drive) -> Array:
+    try:
+        return carry(rate, states, begin, end, drive)
+    except DrivenFailed as failure:
+        raise ReferenceFailed(f"the reference under noise stopped: {failure}") from failure
 
 
 def _unit_run(rate: Rate, starts: Array, stretch: Array, rtol: float) -> Array:
@@ -144,14 +161,17 @@ def _unit_run(rate: Rate, starts: Array, stretch: Array, rtol: float) -> Array:
     return np.asarray(found[0].reshape(shape).T)
 
 
-def trajectory(core: AnalogCore, start: Array, times: Array, *, rtol: float = RTOL) -> Array:
+def trajectory(
+    core: AnalogCore, start: Array, times: Array, noise: Noise | None = None, *, rtol: float = RTOL
+) -> Array:
     """The reference's states along one run.
 
     Args:
         core: the core.
         start: (N,) state at time 0.
         times: (R,) ascending model times within [0, duration].
-        rtol: relative tolerance of DOP853.
+        noise: that drives the nodes, or None.
+        rtol: relative tolerance of DOP853, without noise.
 
     Returns:
         (R, N) states at ``times``.
@@ -159,12 +179,44 @@ def trajectory(core: AnalogCore, start: Array, times: Array, *, rtol: float = RT
     Raises:
         ReferenceFailed: the solver gave up.
     """
+    if noise is not None:
+        return trajectories(core, start[None], times, noise)[:, 0]
 
     def rate_of(chunk: int) -> Rate:
         rate = RATES[core.family_name](core, chunk)
         return lambda y: rate(y[:, None])[:, 0]
 
     return chunked(core, start, times, rate_of, rtol=rtol)
+
+
+def trajectories(core: AnalogCore, starts: Array, times: Array, noise: Noise) -> Array:
+    """The same for W runs under the same noise, side by side.
+
+    Args:
+        core: the core.
+        starts: (W, N) states at time 0.
+        times: (R,) ascending model times within [0, duration].
+        noise: that drives the nodes.
+
+    Returns:
+        (R, W, N) states at ``times``.
+
+    Raises:
+        ReferenceFailed: the solver gave up.
+    """
+    drive, runs = drive_of(noise, core.nodes, core.duration), len(starts)
+    states = np.empty((len(times), *starts.shape))
+    states[times <= 0] = starts
+    current, now = np.array(starts.T, dtype=np.float64), 0.0
+    for chunk in range(core.chunks):
+        rate, high = RATES[core.family_name](core, chunk), core.boundaries[chunk + 1]
+        inside = np.flatnonzero((times > core.boundaries[chunk]) & (times <= high))
+        for row, stop in [*((row, times[row]) for row in inside), (None, high)]:
+            current = _driven(rate, current, np.full(runs, now), np.full(runs, stop), drive)
+            now = stop
+            if row is not None:
+                states[row] = current.T
+    return states
 
 
 def chunked(

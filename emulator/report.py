@@ -19,8 +19,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from emulator import figures, images, particulars
-from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, percent, saturation
+from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, ode, percent, saturation
 from emulator.crosscheck import difference
+from emulator.departures import Cost, cost
 from emulator.doctor import warnings as shortcomings
 from emulator.explanation import explain, first_to_break
 from emulator.folder import OutputFolder
@@ -77,6 +78,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
 
     conclusion = conclude(results, settings, weights.core.family.state.unit)
     good, total = conclusion.passed, conclusion.samples
+    lost = cost(results)
     steps = explain(results)
     page = _environment().get_template("report.html.j2").render(
         title=printable(weights.path.name),
@@ -84,9 +86,12 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         status="pass" if good == total else "mixed" if good else "fail",
         warnings=_warnings(run, settings, results, recorded, weights.core.readout),
         tiles=_key_figures(conclusion, results, settings, weights.core),
-        **_images(results, weights.core, settings, shown, span),
+        **_images(results, weights.core, settings, shown, span, lost is None),
         **_figures(results, weights.core, circuit, settings),
         table=_table(results, conclusion, settings),
+        cost=lost,
+        costs=_costs(results, lost),
+        ode=ode(settings),
         steps=steps,
         breaks=first_to_break(steps),
         effort=_effort(results),
@@ -220,6 +225,24 @@ def _table(results: Results, conclusion: Conclusion, settings: RunSettings) -> l
     ]  # fmt: skip
 
 
+def _costs(results: Results, lost: Cost | None) -> list[tuple[str, str, list[str]]]:
+    """(what, against what, smallest, median and largest) of what the chip costs, beside what the circuit does."""
+    if lost is None:
+        return []
+    rows, completed = results.rows, completed_rows(results)
+    chip, trained = "its reference, the chip as built", "the trained model"
+    lines = [
+        ("pixels apart, rms", chip, rows["crosscheck/pixel_rms"][completed], figure),
+        ("pixels apart, rms", trained, lost.pixel_rms, figure),
+        ("codes within 1 LSB", chip, rows["crosscheck/codes_within_1lsb"][completed], percent),
+        ("codes within 1 LSB", trained, lost.codes, percent),
+    ]
+    return [
+        (what, against, [said(float(cell(values))) for cell in (np.min, np.median, np.max)])
+        for what, against, values, said in lines
+    ]
+
+
 def _effort(results: Results) -> list[tuple[str, str, str, str, str]]:
     """(quantity, total, smallest, median, largest) of what the run cost."""
     rows = results.rows
@@ -286,15 +309,18 @@ def _contact_sheet(
 
 
 def _images(
-    results: Results, core: AnalogCore, settings: RunSettings, shown: list[int], span: int
+    results: Results, core: AnalogCore, settings: RunSettings, shown: list[int], span: int, ideal: bool
 ) -> dict[str, Any]:
     """The samples' images, one to one (the browser magnifies them), and the scales they are drawn on."""
     rows, top = results.rows, 2**settings.adc.bits - 1
     circuit = images.as_images(rows["samples/codes"], core.image_shape)
     reference = images.as_images(rows["samples/codes_reference"], core.image_shape)
+    # of an ideal chip the trained model is the reference
+    trained = None if ideal else images.as_images(rows["samples/codes_trained"], core.image_shape)
     samples = [
         Shown(int(rows["samples/index"][k]), bool(rows["samples/accepted"][k]),
-              *_tiles(int(rows["samples/index"][k]), circuit[k], reference[k], top, span))
+              *_tiles(int(rows["samples/index"][k]), circuit[k], reference[k],
+                      None if trained is None else trained[k], top, span))
         for k in shown
     ]  # fmt: skip
     size = circuit.shape[1:]
@@ -310,24 +336,27 @@ def _images(
     return {
         "bands": [samples[k : k + per_band] for k in range(0, len(samples), per_band)],
         "tile_size": [max(8, round(TILE * side / max(size))) for side in size],
+        "pictures": ["circuit", "reference", "difference", *([] if ideal else ["trained model"])],
         "strip": strip, "top": top, "span": span, "colours": colours, "shown": len(samples),
     }  # fmt: skip
 
 
 def _tiles(
-    number: int, circuit: Index, reference: Index, top: int, span: int
+    number: int, circuit: Index, reference: Index, trained: Index | None, top: int, span: int
 ) -> tuple[tuple[Tile, ...], str]:
-    """Images of circuit, reference and difference, and a remark on the codes; no images without codes."""
+    """Images of circuit, reference, difference and trained model, and a remark on the codes; none without codes."""
     if (circuit < 0).any() or (reference < 0).any():
         return (), "no codes"
     apart = np.abs(circuit - reference)
     count, most = int(np.count_nonzero(apart)), int(apart.max(initial=0))
     remark = f"{count} off, by {'up to ' if most > 1 else ''}{most}" if count else "all equal"
-    pictures = (
+    pictures = [
         ("circuit", images.grey(circuit, top)),
         ("reference", images.grey(reference, top)),
         (f"difference: {remark}", images.difference_pixels(circuit, reference, span)),
-    )
+    ]
+    if trained is not None:
+        pictures.append(("trained model", images.grey(trained, top)))
     tiles = (Tile(_data("png", images.tile(pixels)), f"sample {number}, {name}") for name, pixels in pictures)
     return tuple(tiles), remark
 

@@ -30,11 +30,13 @@ class Column:
     """What a dataset holds: a row a sample (or a kept run), each of ``shape``.
 
     ``shape`` is in letters: N nodes, V visible nodes, R + 1 rows, W windows, L rungs. ``kinds`` are numpy's.
+    ``before`` is the dataset that says the same in files of versions that did not have this one.
     """
 
     meaning: str
     shape: str = ""
     kinds: str = "f"
+    before: str = ""
 
 
 ROWS: Mapping[str, Column] = {
@@ -46,6 +48,17 @@ ROWS: Mapping[str, Column] = {
     "samples/analog_reference": Column("the same for the reference", "V"),
     "samples/codes": Column("ADC codes of the circuit, -1 where there is none", "V", "iu"),
     "samples/codes_reference": Column("ADC codes of the reference", "V", "iu"),
+    "samples/final_trained": Column(
+        "final state of the trained model: the reference without non-idealities of the chip",
+        "N",
+        before="samples/final_reference",
+    ),
+    "samples/analog_trained": Column(
+        "the trained model at the converter's input", "V", before="samples/analog_reference"
+    ),
+    "samples/codes_trained": Column(
+        "ADC codes of the trained model", "V", "iu", before="samples/codes_reference"
+    ),
     "samples/amplitude": Column(
         "amplitude at the end, relative to the free-running cell; NaN at phase level", "N"
     ),
@@ -61,6 +74,14 @@ ROWS: Mapping[str, Column] = {
     "crosscheck/pixel_rms": Column("rms difference of the analog pixels"),
     "crosscheck/codes_on_rails": Column("share of the circuit's codes at either end of the scale"),
     "crosscheck/codes_within_1lsb": Column("share of the codes within 1 LSB of the reference's"),
+    "crosscheck/trained_pixel_rms": Column(
+        "rms difference of the circuit's analog pixels from the trained model's",
+        before="crosscheck/pixel_rms",
+    ),
+    "crosscheck/trained_codes_within_1lsb": Column(
+        "share of the circuit's codes within 1 LSB of the trained model's",
+        before="crosscheck/codes_within_1lsb",
+    ),
     "crosscheck/sensitivity": Column("growth of a small perturbation of the start until the end"),
     "crosscheck/row_time": Column("model time of each row", "R"),
     "crosscheck/row_rms": Column("rms error over nodes at each row", "R"),
@@ -167,8 +188,14 @@ def _columns(reader: hdf5.Reader, layout: Mapping[str, Column]) -> dict[str, npt
     """Columns of one length whose rows agree on N, V, R and W; what does not fit is complained of."""
     found: dict[str, npt.NDArray[Any]] = {}
     sizes: dict[str, int] = {}
+    later = [name for name, column in layout.items() if column.before]
+    earlier = not any(reader.has(name) for name in later)  # a file that lacks some of them is damaged
     for name, column in layout.items():
         wanted = f"one row a sample of shape ({', '.join(column.shape)})"
+        if column.before and earlier:
+            if column.before in found:
+                found[name] = found[column.before]
+            continue
         item = reader.dataset(name, wanted)
         if item is None:
             continue

@@ -1,4 +1,4 @@
-"""The main job, from top to bottom: weights → core → circuit → ngspice → trajectory → cross-check → codes."""
+"""The main job, from top to bottom: weights → core as built → circuit → ngspice → trajectory → cross-check → codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from emulator.acquire import check_converter
+from emulator.chip import build, settings_as_built
+from emulator.departures import departures
 from emulator.doctor import find_capabilities
 from emulator.folder import Mode, OutputFolder, claim
 from emulator.levels import realise
@@ -27,6 +30,7 @@ from emulator.results import Results, gather, write_results
 from emulator.sample import Observer, Plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
+from netlists.as_built_facts import facts
 from netlists.files import write_text_whole
 from netlists.printable import printable
 from netlists.weights import Weights, read_weights
@@ -41,14 +45,23 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
 
     Raises:
         WeightsError, FolderError, NgspiceUnavailable, DevicesError: unusable input, before any work.
+        NonIdealityError: one that has nothing to act on, before any work.
         ValueError: a converter that can't read these runs, before any work.
         OSError: a file could not be written; finished samples stay.
     """
     weights = read_weights(weights_path)
     check_converter(weights.core, settings.scaling, settings.adc)
+    built = build(weights.core, settings)
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
-        plan = Plan(weights, settings, realise(weights, settings, ability, first, observer.status))
+        circuit = realise(
+            replace(weights, core=built.core),
+            settings_as_built(settings, built),
+            ability,
+            first,
+            observer.status,
+        )
+        plan = Plan(weights, built, settings, circuit)
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
@@ -60,7 +73,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
-            _write_report(folder, results, weights, plan)
+            _write_report(folder, results, replace(weights, core=built.core), plan)
     return results
 
 
@@ -117,7 +130,7 @@ def _failed(future: Future[None]) -> bool:
 
 def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
     start = plan.weights.core.initial_states(plan.settings.seed, 0)
-    for name, text in plan.realisation.files(start).items():
+    for name, text in plan.realisation.files(start, plan.noise(0)).items():
         write_text_whole(folder.netlist / name, text)
 
 
@@ -126,7 +139,7 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     # what devices were taken counts, not how they were asked for
     asked = {"devices", "jacobian"}
     settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes)).text
+    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes), plan.noise(0)).text
     return {
         "weights_sha256": plan.weights.sha256,
         "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
@@ -139,20 +152,30 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "jacobian": plan.realisation.jacobian,
         "family": plan.weights.core.family_name,
         "settings": json.dumps(settings),
-        "non_idealities": json.dumps(_non_idealities(plan.settings)),
+        "non_idealities": json.dumps(departures(plan.settings) | _noise(plan)),
     }
 
 
-def _non_idealities(settings: RunSettings) -> Mapping[str, Any]:
-    """Every departure from the ideal in force; empty for the ideal run."""
-    ideal = type(settings.adc)(bits=settings.adc.bits, low=settings.adc.low, high=settings.adc.high)
-    given, default = settings.adc.model_dump(), ideal.model_dump()
-    return {f"adc_{name}": value for name, value in given.items() if value != default[name]}
+def _noise(plan: Plan) -> dict[str, Any]:
+    """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
+    grid = plan.realisation.noise
+    if grid is None:
+        return {}
+    unit = plan.weights.core.family.state.unit
+    return {
+        "noise": {
+            "value": grid.sigma,
+            "unit": f"{'' if unit == '1' else f'{unit} '}per root of model time unit",
+        },
+        "noise_step": {"value": grid.step, "unit": "model time units"},
+    }
 
 
 def _told(plan: Plan) -> dict[str, str]:
     """What results say beyond their identity."""
     told = {"weights": printable(plan.weights.path.name)}
+    if done := facts(plan.built):
+        told["as_built"] = json.dumps(dict(done))
     if plan.realisation.rungs:
         rungs = [
             {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}
@@ -179,6 +202,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
             "provenance": dict(plan.weights.provenance),
         },
         "ngspice": vars(ability),
+        "as_built": dict(facts(plan.built)),
         "devices": _devices(plan.realisation, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),

@@ -16,14 +16,16 @@ from emulator.folder import DECK
 from emulator.ladder import costs, ends
 from emulator.ngspice import Capabilities, Statistics
 from emulator.realisation import Observed, Realisation
-from emulator.reference import ReferenceFailed
+from emulator.reference import ReferenceFailed, trajectory
 from emulator.results import ROWS, Columns, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory
 from emulator.verdict import Judgement, Verdict
+from netlists.as_built import AsBuilt
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
+from netlists.noise import Noise
 from netlists.scaling import Scaling
 from netlists.weights import Weights
 
@@ -46,18 +48,25 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the samples of a run share."""
+    """All that the samples of a run share: trained weights, and the core as the chip holds them."""
 
     weights: Weights
+    built: AsBuilt
     settings: RunSettings
     realisation: Realisation
+
+    def noise(self, sample: int) -> Noise | None:
+        """The noise of a sample; None if the run has none."""
+        grid = self.realisation.noise
+        return None if grid is None else Noise(grid, sample)
 
 
 def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
     """One sample from its initial state to its codes, as results of one row."""
-    core, settings = plan.weights.core, plan.settings
+    core, settings = plan.built.core, plan.settings
     start = core.initial_states(settings.seed, sample)
-    deck = plan.realisation.deck(start)
+    noise = plan.noise(sample)
+    deck = plan.realisation.deck(start, noise)
     simulation = simulator.simulate(
         deck, folder=folder, limit_s=settings.time_limit_s,
         on_progress=lambda fraction: observer.progress(sample, fraction),
@@ -74,11 +83,18 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
             observed.trajectory,
             settings.rows,
             settings.windows,
+            noise,
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs
         models = simulator.call(ends, rungs, core, start, limit_s=settings.time_limit_s) if rungs else None
-        return _row(plan, sample, start, judgement, statistics, (observed, comparison), models)
+        trained = None
+        if settings.non_idealities.in_force:
+            times = comparison[0].row_time
+            trained = simulator.call(
+                trajectory, plan.weights.core, start, times, limit_s=settings.time_limit_s
+            )
+        return _row(plan, sample, start, judgement, statistics, (observed, comparison), models, trained)
     except ReferenceFailed as failure:
         return _row(plan, sample, start, judgement, statistics, (observed, failure))
     except WorkerTimeout:
@@ -93,9 +109,17 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
 def _row(
     plan: Plan, sample: int, start: Array, judgement: Judgement, statistics: Statistics,
     outcome: tuple[Observed, Comparison | ReferenceFailed] | None, models: Array | None = None,
+    trained: Array | None = None,
 ) -> Results:  # fmt: skip
-    """The sample's row. Figures without an outcome are NaN, codes −1."""
-    core, settings = plan.weights.core, plan.settings
+    """The sample's row. Figures without an outcome are NaN, codes −1.
+
+    Args:
+        plan, sample, start, judgement, statistics: what was run, and how it went.
+        outcome: what was observed of it, and how that compares.
+        models: of the ladder.
+        trained: (R, N) states of the trained model; None where it is the reference.
+    """
+    core, settings = plan.built.core, plan.settings
     sizes = {
         "N": core.nodes,
         "V": len(core.visible),
@@ -136,6 +160,9 @@ def _row(
             # the reference goes through the very same converter, noise included: only the circuit differs
             seen = acquire(core, Trajectory(check.row_time, states), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
+            ideal = states if trained is None else trained
+            seen = acquire(core, Trajectory(check.row_time, ideal), *seen_by)
+            row |= _trained_columns(ideal[-1], (analog, codes), seen)
             if models is not None:
                 row |= _ladder_columns(core, np.concatenate([models, circuit.state[-1:]]), settings)
             if sample < settings.keep_trajectories:
@@ -156,7 +183,7 @@ def _crosscheck_columns(
     check: CrossCheck, circuit: tuple[Array, Index], reference: tuple[Array, Index], settings: RunSettings
 ) -> dict[str, Any]:
     """The columns of a comparison; ``circuit`` and ``reference`` are analog pixels and codes."""
-    agree = float(np.mean(np.abs(circuit[1] - reference[1]) <= 1))
+    agree = _within_1lsb(circuit, reference)
     wanted = settings.acceptance
     passed = check.worst_window <= wanted.worst_window_rms and agree >= wanted.codes_within_1lsb
     return {
@@ -170,7 +197,7 @@ def _crosscheck_columns(
         "crosscheck/defect_rms": check.defect_rms,
         "crosscheck/defect_max": check.defect_max,
         "crosscheck/defect_window_rms": _padded(check.window_rms, settings.windows),
-        "crosscheck/pixel_rms": float(np.sqrt(np.mean((circuit[0] - reference[0]) ** 2))),
+        "crosscheck/pixel_rms": _pixel_rms(circuit, reference),
         "crosscheck/codes_on_rails": on_rails(circuit[1], settings.adc),
         "crosscheck/codes_within_1lsb": agree,
         "crosscheck/sensitivity": check.sensitivity,
@@ -178,6 +205,27 @@ def _crosscheck_columns(
         "crosscheck/row_rms": check.row_rms,
         "timing/reference_wall": check.wall_s,
     }
+
+
+def _trained_columns(
+    final: Array, circuit: tuple[Array, Index], trained: tuple[Array, Index]
+) -> dict[str, Any]:
+    """The columns of the trained model: what the chip costs, whatever the circuit makes of it."""
+    return {
+        "samples/final_trained": final,
+        "samples/analog_trained": trained[0],
+        "samples/codes_trained": trained[1],
+        "crosscheck/trained_pixel_rms": _pixel_rms(circuit, trained),
+        "crosscheck/trained_codes_within_1lsb": _within_1lsb(circuit, trained),
+    }
+
+
+def _pixel_rms(a: tuple[Array, Index], b: tuple[Array, Index]) -> float:
+    return float(np.sqrt(np.mean((a[0] - b[0]) ** 2)))
+
+
+def _within_1lsb(a: tuple[Array, Index], b: tuple[Array, Index]) -> float:
+    return float(np.mean(np.abs(a[1] - b[1]) <= 1))
 
 
 def _ladder_columns(core: AnalogCore, found: Array, settings: RunSettings) -> dict[str, Any]:

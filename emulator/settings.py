@@ -36,7 +36,12 @@ class OscillatorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    cycles: float = Field(1000.0, ge=10, le=1e7, description="carrier cycles of the whole run")
+    cycles: float = Field(
+        1000.0,
+        ge=10,
+        le=1e7,
+        description="carrier cycles of the whole run; also what a detuning is in model time",
+    )
     points_per_cycle: int | None = Field(
         None, ge=16, le=10_000, description="steps a cycle; None: the cell's own"
     )

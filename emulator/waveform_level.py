@@ -27,6 +27,7 @@ from netlists.design import Design
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.dialects.write import write_design_deck, write_design_files
 from netlists.lc import LcArray
+from netlists.noise import Noise
 from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
 
 IQ_CYCLES, CROSSING_CYCLES = 1, 3
@@ -132,7 +133,7 @@ class LcLevel(ChosenDevices):
     def _circuit(self) -> Circuit:
         return replace(self.choice.circuit, stop=self.watch.stop)
 
-    def deck(self, start: Array) -> Deck:
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
         """Starts every cell at its phase on the limit cycle."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
@@ -155,7 +156,7 @@ class LcLevel(ChosenDevices):
             excerpts=waveforms.kept,
         )
 
-    def files(self, start: Array) -> Mapping[str, str]:
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
         """Cell library, core, test bench."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
@@ -177,6 +178,7 @@ class CellLevel:
     rungs: tuple[Rung, ...] = ()
     devices: str = "circuit"
     jacobian: str = "full"
+    noise: None = None
 
     @property
     def title(self) -> str:
@@ -215,7 +217,7 @@ class CellLevel:
             for node, volts in self.array.supplies[group].items()
         ]
 
-    def deck(self, start: Array) -> Deck:
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
         """Starts every cell at its phase on the limit cycle."""
         branches = tuple(f"v{node}#branch" for _, node, _ in self._supplies())
         vectors = (*self.array.outputs, *branches)
@@ -246,6 +248,6 @@ class CellLevel:
             excerpts=waveforms.kept,
         )  # fmt: skip
 
-    def files(self, start: Array) -> Mapping[str, str]:
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
         """The netlist in one file a level of the hierarchy."""
         return write_design_files(self.design(start), "ngspice")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlists.noise import NoiseGrid
 from netlists.scaling import Scaling
 
 
@@ -125,6 +126,7 @@ class Circuit:
         device_source: C source of the library that holds them; to be built and loaded before the netlist.
         flat: the core's instances stand in the test bench itself, not in a subcircuit.
         tanks: (N,) inductors of cells with a resonator, in the order of ``state_nodes``; else empty.
+        noise: that drives the cells, or None; which numbers it has is a sample's.
     """
 
     title: str
@@ -141,3 +143,4 @@ class Circuit:
     device_source: str | None = None
     flat: bool = False
     tanks: tuple[Tank, ...] = ()
+    noise: NoiseGrid | None = None

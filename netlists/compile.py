@@ -30,6 +30,7 @@ from netlists.circuit import (
 )
 from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
+from netlists.noise import FIRST_STRETCH, NoiseGrid
 from netlists.scaling import Scaling
 from netlists.tank import carrier_parameter, tank_inductances
 
@@ -42,23 +43,27 @@ Devices = Literal["behavioural", "compiled"]
 
 
 def compile_core(
-    core: AnalogCore, scaling: Scaling, devices: Devices = "behavioural", jacobian: Jacobian = "own"
-) -> Circuit:
-    """The circuit of a core at the phase level, with behavioural or compiled devices."""
+    core: AnalogCore, scaling: Scaling, devices: Devices = "behavioural", jacobian: Jacobian = "own",
+    noise: NoiseGrid | None = None,
+) -> Circuit:  # fmt: skip
+    """The circuit of a core at the phase level, with behavioural or compiled devices, with noise or without."""
     boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
-    clock = None
-    if core.chunks > 1:
-        clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple((t, float(k)) for k, t in enumerate(boundaries)))
+    corners = [(t, float(k)) for k, t in enumerate(boundaries)]
+    if devices == "compiled" and noise is not None:
+        soon = scaling.seconds(noise.step) * FIRST_STRETCH
+        corners = sorted([*corners, *((t + soon, k) for t, k in corners[1:-1])])
+    clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple(corners)) if core.chunks > 1 else None
     if devices == "compiled":
-        return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian)
-    return _compile_behavioural(core, scaling, clock, switches)
+        return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian, noise)
+    return _compile_behavioural(core, scaling, clock, switches, noise)
 
 
 def _compile_behavioural(
-    core: AnalogCore, scaling: Scaling, clock: VoltageSteps | None, switches: list[float]
-) -> Circuit:
-    """A subcircuit a cell and one a coupler.
+    core: AnalogCore, scaling: Scaling, clock: VoltageSteps | None, switches: list[float],
+    noise: NoiseGrid | None,
+) -> Circuit:  # fmt: skip
+    """A subcircuit a cell and one a coupler; the test bench adds a source of noise a node.
 
     Visible nodes are the core's ports, hidden ones are internal. Every weight goes in as a subcircuit
     parameter, one a chunk, so that the netlist can be read against the weights file.
@@ -121,11 +126,13 @@ def _compile_behavioural(
                 "voltage": int(clock is not None),
                 **({"resistor": core.nodes * len(adders)} if adders else {}),
                 **({"inductor": core.nodes} if tanks else {}),
+                **({"current": core.nodes} if noise else {}),
             },
             # the clock adds its node and its branch current, an inductor its branch current
             unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * int(clock is not None),
         ),
         tanks=tanks,
+        noise=noise,
     )
 
 

@@ -20,13 +20,14 @@ from netlists.circuit import (
     scaling_parameters,
 )
 from netlists.core import AnalogCore
+from netlists.noise import NoiseGrid
 from netlists.scaling import Scaling
 from netlists.tank import carrier_frequency, carrier_parameter, tank_inductances
 
 
 def compile_compiled(
     core: AnalogCore, scaling: Scaling, clock: VoltageSteps | None, switches: list[float],
-    parameters: list[dict[str, float]], jacobian: Jacobian = "own",
+    parameters: list[dict[str, float]], jacobian: Jacobian = "own", noise: NoiseGrid | None = None,
 ) -> Circuit:  # fmt: skip
     """The circuit of a core at the phase level with compiled devices.
 
@@ -41,6 +42,7 @@ def compile_compiled(
         switches: (T−1,) seconds at which a chunk ends.
         parameters: cell parameters of each node, by name.
         jacobian: ``own`` has matrix entries for the own state alone, ``full`` for the neighbours too.
+        noise: that the cells make by themselves, or None.
     """
     names, chunks = core.node_names, core.chunks
     # what all cells share becomes a number in their source, so that a feature needs nothing but the state
@@ -53,10 +55,12 @@ def compile_compiled(
     degrees = core.degree.tolist()
 
     cells = []
-    for name, values, degree, end in zip(names, parameters, degrees, ends, strict=True):
+    for node, (name, values, degree, end) in enumerate(zip(names, parameters, degrees, ends, strict=True)):
         own = slice(end - degree, end)
         lists = {key: row[own] for key, row in zip(keys, weights, strict=True)} if degree else {}
         nodes = (name, *(names[sender] for sender in senders[own]))
+        if noise is not None:
+            values = {**values, printer.NOISE_NODE: node}
         cells.append(Instance(f"N{name}", nodes, f"{model.family}_{degree}", values, lists))
 
     carrier = [] if (w := carrier_frequency(core, scaling)) is None else [w]
@@ -66,7 +70,7 @@ def compile_compiled(
     )  # fmt: skip
     henries = tank_inductances(core, scaling)
     counts = Counter(degrees)
-    library = printer.osdi_library(model, counts, chunks)
+    library = printer.osdi_library(model, counts, chunks, noise=noise is not None)
     rows, columns = core.shape
     visible = tuple(names[node] for node in core.visible.tolist())
     return Circuit(
@@ -99,4 +103,5 @@ def compile_compiled(
         tanks=tuple(
             Tank(f"L{name}", name, henry) for name, henry in zip(names, henries, strict=bool(henries))
         ),
+        noise=noise,
     )  # fmt: skip

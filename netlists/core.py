@@ -104,6 +104,16 @@ class AnalogCore:
         return self.edges[once], once
 
     @cached_property
+    def coupler_of(self) -> Index:
+        """(E,) number of the physical coupler that each edge is a direction of."""
+        pairs, _ = self.couplers
+        if len(pairs) == len(self.edges):
+            return np.arange(len(self.edges))
+        names = [pair @ [self.nodes, 1] for pair in (pairs, np.sort(self.edges, axis=1))]
+        order = np.argsort(names[0])
+        return order[np.searchsorted(names[0], names[1], sorter=order)]
+
+    @cached_property
     def degree(self) -> Index:
         """(N,) number of neighbours each node receives from."""
         return np.bincount(self.edges[:, 0], minlength=self.nodes)

@@ -73,7 +73,7 @@ class LcArray:
             f"{self.f0_hz / 1e6:.7g} MHz, as does the reference; the injection at twice that",
             f"Time: {self.cycles:g} cycles for the whole run, tau = {self.tau:.6g} s per model time unit, "
             f"steps of {self.step:.6g} s",
-            "Weights: continuous; a coupler's k_T is its transconductance in time chunk T, over C times the angular "
+            "Weights: of any size; a coupler's k_T is its transconductance in time chunk T, over C times the angular "
             "frequency",
             "Names: rNNcNN is the output of the cell at row NN, column NN (rows from the top, columns from the left, "
             "from 00); a hidden cell's is inside the call core",

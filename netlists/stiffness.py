@@ -37,10 +37,49 @@ def relaxation_ratio(core: AnalogCore, rows: int) -> float:
     return 0.5 * step * float(strength.max(initial=0.0)) * _steepest(core)
 
 
+def fastest_rate(core: AnalogCore) -> float:
+    """Largest |∂rate_i/∂x_i| of a node, per model time unit: how fast it may relax while its neighbours stand still.
+
+    A bound like ρ's: self term and couplings at their steepest, on a grid over the starting range (a whole turn for
+    phases).
+    """
+    model, x = _with_numbers(core), core.family.state.symbol
+    low, high = (0.0, model.state.periodic) if model.state.periodic else (core.initial.low, core.initial.high)
+    states = np.linspace(low, high, _GRID)[:, None]
+    pair = pair_rate(model)
+    # a cell that makes something of its sums is one expression; a coupling by pairs adds up
+    alone = model.self_term + (model.coupling if pair is None else 0)
+    slope, total = sp.diff(alone, x), sorted(model.sums.values(), key=str)
+    sums = np.linspace(-_REACH, _REACH, _GRID) if pair is None else np.zeros(1)
+    steepest = 0.0
+    if pair is not None:
+        own, other = np.meshgrid(states, states)
+        steepest = _largest(sp.diff(pair, OWN), {OWN: own, OTHER: other})
+    fastest = 0.0
+    for chunk in range(core.chunks):
+        values = {
+            p.symbol: core.parameters[p.name][chunk]
+            if p.scope == "node-and-chunk"
+            else core.parameters[p.name]
+            for p in model.parameters
+        }
+        here = np.bincount(core.edges[:, 0], np.abs(core.coupling[chunk]), minlength=core.nodes)
+        function = sp.lambdify([x, *total, *values], slope, "numpy")
+        for at in sums.tolist():
+            found = np.abs(function(states, *([at] * len(total)), *values.values()))
+            fastest = max(fastest, float(np.max(found + steepest * here)))
+    return fastest
+
+
+def _with_numbers(core: AnalogCore) -> CellModel:
+    """The family with the values that all nodes share."""
+    common = {p.name: float(core.parameters[p.name]) for p in core.family.parameters if p.scope == "core"}
+    return with_values(core.family, common)
+
+
 def _steepest(core: AnalogCore) -> float:
     """Largest |∂rate_i/∂x_j| of a coupling of weight one, on a grid of states (a whole turn for phases)."""
-    common = {p.name: float(core.parameters[p.name]) for p in core.family.parameters if p.scope == "core"}
-    model = with_values(core.family, common)
+    model = _with_numbers(core)
     reach = max(_REACH, abs(core.initial.low), abs(core.initial.high))
     states = np.linspace(-reach, reach, _GRID)
     if model.state.periodic is not None:

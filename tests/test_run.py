@@ -109,8 +109,8 @@ def test_non_idealities_are_listed(weights: Path, tmp_path: Path) -> None:
     adc = {"bits": 6, "offset_lsb": 0.5, "input_noise_rms": 0.01}
     results = small_run(weights, tmp_path / "out", samples=1, adc=adc)
     assert json.loads(results.attributes["non_idealities"]) == {
-        "adc_offset_lsb": 0.5,
-        "adc_input_noise_rms": 0.01,
+        "adc_offset_lsb": {"value": 0.5, "unit": "LSB"},
+        "adc_input_noise_rms": {"value": 0.01, "unit": "units of the input, rms"},
     }
     # the reference goes through the same converter, noise and all, so the codes still agree
     assert results.rows["crosscheck/codes_within_1lsb"][0] == 1

@@ -39,6 +39,16 @@ class DeviceLibrary:
         return f"{self.family}_{jacobian}_{neighbours}_{self.tag}"
 
 
+# Of the model card, with their units, in the order of osdi_noise.c
+NOISE_PARAMETERS = {
+    "noise": "state units per model time unit",
+    "noise_step": "s",
+    "longest_step": "s",
+    **dict.fromkeys(("seed_low", "seed_high", "sample_low", "sample_high"), "1"),
+}
+NOISE_NODE = "node"  # of an instance: the number by which the noise's generator knows it
+
+
 def cell_parameter_names(parameter: Parameter, chunks: int) -> list[str]:
     """Names of a cell parameter's values, one a chunk where it may change."""
     if parameter.scope == "node":
@@ -51,11 +61,12 @@ def weights_name(chunk: int) -> str:
     return f"k_{chunk}"
 
 
-def model_parameter_names(model: CellModel, chunks: int) -> list[str]:
-    """Names of what all cells share: ``g`` (S), ``c`` (F), the carrier's ``w`` (rad/s) where there is one, and when
-    each chunk but the last ends (s)."""
+def model_parameter_names(model: CellModel, chunks: int, *, noise: bool = False) -> list[str]:
+    """Names of what all cells share: ``g`` (S), ``c`` (F), the carrier's ``w`` (rad/s) where there is one, when
+    each chunk but the last ends (s), and the noise's."""
     carrier = ["w"] if model.carrier is not None else []
-    return ["g", "c", *carrier, *(f"switch_{chunk}" for chunk in range(1, chunks))]
+    switches = (f"switch_{chunk}" for chunk in range(1, chunks))
+    return ["g", "c", *carrier, *switches, *(NOISE_PARAMETERS if noise else ())]
 
 
 class _CPrinter(C99CodePrinter):  # type: ignore[misc]
@@ -74,13 +85,16 @@ class _CPrinter(C99CodePrinter):  # type: ignore[misc]
     emptyPrinter = _print_not_supported
 
 
-def osdi_library(model: CellModel, neighbours: Collection[int], chunks: int) -> DeviceLibrary:
+def osdi_library(
+    model: CellModel, neighbours: Collection[int], chunks: int, *, noise: bool = False
+) -> DeviceLibrary:
     """A library with devices for each number of neighbours, with either kind of Jacobian.
 
     Args:
         model: the cell.
         neighbours: numbers of neighbours that occur, each 0 or more.
         chunks: number of time chunks, 1 or more.
+        noise: the cells are driven by white noise (``device_models.noise``), and ask for steps that end on its grid.
 
     Raises:
         ValueError: an expression of the model has no counterpart in C.
@@ -91,12 +105,13 @@ def osdi_library(model: CellModel, neighbours: Collection[int], chunks: int) -> 
     kinds = [(degree, jacobian) for degree in degrees for jacobian in JACOBIANS]
     text = "\n".join([
         _shared("osdi_abi.h"),
-        _sizes(model, chunks),
+        _sizes(model, chunks, noise=noise),
         _equations(model),
+        _shared("osdi_noise.c" if noise else "osdi_quiet.c"),
         _shared("osdi_cell.c"),
         _shared("osdi_sweep.c"),
         _nodes_and_entries(model, degrees[-1]),
-        _parameters(model, chunks),
+        _parameters(model, chunks, noise=noise),
         *(f"CELL({degree}, {kind}, {_flag(kind)})" for degree, kind in kinds),
         "Descriptor OSDI_DESCRIPTORS[] = {",
         *(
@@ -121,7 +136,7 @@ def _flag(jacobian: Jacobian) -> str:
     return "true" if jacobian == "full" else "false"
 
 
-def _sizes(model: CellModel, chunks: int) -> str:
+def _sizes(model: CellModel, chunks: int, *, noise: bool) -> str:
     """Sizes, and for each chunk where among an instance's values each cell parameter is."""
     columns, defaults, first = [], [], 0
     for parameter in model.parameters:
@@ -131,14 +146,16 @@ def _sizes(model: CellModel, chunks: int) -> str:
         first += count
     # an oscillation of 64 points a cycle is extrapolated to 1e-6 by six points, to 1e-4 by four
     past, largest = (6, 64.0) if model.resonator is not None else (4, 16.0)
+    noise_at, shared = (len(model_parameter_names(model, chunks, noise=told)) for told in (False, noise))
     rows = [", ".join(str(column[chunk]) for column in columns) or "0" for chunk in range(chunks)]
     return "\n".join([
         f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
-        f"       INSTANCE_PARAMETERS = {first}, MODEL_PARAMETERS = {len(model_parameter_names(model, chunks))},",
-        f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past} }};",
+        f"       INSTANCE_PARAMETERS = {first + noise}, MODEL_PARAMETERS = {shared},",
+        f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past},",
+        f"       NOISE_AT = {noise_at} }};",
         f"#define LARGEST_WEIGHT {largest}",
         f"static const uint32_t parameter_at[][PARAMETERS + 1] = {{{', '.join(f'{{{r}}}' for r in rows)}}};",
-        f"static const double parameter_default[] = {{{', '.join(defaults) or '0'}}};",
+        f"static const double parameter_default[] = {{{', '.join([*defaults, '0'])}}};",
         "",
     ])  # fmt: skip
 
@@ -261,10 +278,10 @@ def _nodes_and_entries(model: CellModel, largest: int) -> str:
     ])  # fmt: skip
 
 
-_SHARED_UNITS = {"g": "S", "c": "F", "w": "rad/s"}
+_SHARED_UNITS = {"g": "S", "c": "F", "w": "rad/s", **NOISE_PARAMETERS}
 
 
-def _parameters(model: CellModel, chunks: int) -> str:
+def _parameters(model: CellModel, chunks: int, *, noise: bool) -> str:
     """The parameter table: an instance's, then the model's. A text for each chunk's weights."""
     rate = f"{model.state.unit} per model time unit"
     number, text = "PARAMETER_REAL | PARAMETER_OF_INSTANCE", "PARAMETER_TEXT | PARAMETER_OF_INSTANCE"
@@ -274,10 +291,11 @@ def _parameters(model: CellModel, chunks: int) -> str:
             (name, parameter.unit, parameter.meaning, number)
             for name in cell_parameter_names(parameter, chunks)
         ]
+    rows += [(NOISE_NODE, "1", "number of the node, for its noise", number)] if noise else []
     rows += [(weights_name(k), rate, f"neighbours' weights in chunk {k}", text) for k in range(1, chunks + 1)]
     rows += [
         (name, _SHARED_UNITS.get(name, "s"), "of all cells", "PARAMETER_REAL | PARAMETER_OF_MODEL")
-        for name in model_parameter_names(model, chunks)
+        for name in model_parameter_names(model, chunks, noise=noise)
     ]
     return "\n".join([
         "static Parameter parameters[] = {",

@@ -13,6 +13,7 @@ typedef struct {
   double g, c;               /* S and F: a rate of one is a current of g times one volt into c */
   double w;                  /* rad/s of the carrier, if there is one */
   double switches[CHUNKS];   /* s; switches[k] ends chunk k, the last one is never looked at */
+  Noise noise;
 } Model;
 
 /* What an instance starts with. Behind it: matrix elements, node numbers, derivatives, parameters. */
@@ -26,10 +27,12 @@ typedef struct {
   uint32_t index;            /* its number there */
   uint32_t neighbours;
   bool full;                 /* whether the matrix has elements for the neighbours */
+  Bound bound;
 } Cell;
 
-/* The order of instance parameters: multiplicity, cell parameters, then a chunk's weights as one text, since a
- * parameter a weight costs ngspice a third of a second for the 300,000 weights of a 56 x 56 core.
+/* The order of instance parameters: multiplicity, cell parameters, with noise the node's number, then a chunk's
+ * weights as one text, since a parameter a weight costs ngspice a third of a second for the 300,000 weights of a
+ * 56 x 56 core.
  */
 enum { NUMBERS = 1 + INSTANCE_PARAMETERS };
 
@@ -100,6 +103,8 @@ RARE static void evaluate_alone(Cell *cell, const Model *model, const SimulatorI
   cell_features(x, features);
   gather_parameters(cell, chunk, parameters);
   cell_rate(x, features, sums, parameters, timed, &rate, &slope, by_sum);
+  rate += noise_rate(&model->noise, values(cell)[INSTANCE_PARAMETERS], info->abstime);
+  bound_step(&cell->bound, &model->noise, info->abstime, model->noise.longest);
   finish(cell, x, -g * rate, -g * slope);
   if (cell->full) finish_full(cell, g, weight, by_sum, info->prev_solve, NULL);
 }
@@ -221,6 +226,7 @@ static uint32_t given_in_model(void *model, uint32_t id) {
 
 static void *access_model(Model *model, uint32_t id) {
   if (CARRIER && id == 2) return &model->w;
+  if (id >= NOISE_AT) return (double *)&model->noise + (id - NOISE_AT);
   return id == 0 ? &model->g : id == 1 ? &model->c : &model->switches[id - 2 - CARRIER];
 }
 
@@ -256,7 +262,7 @@ static void *access_model(Model *model, uint32_t id) {
     .parameters_count = NUMBERS + CHUNKS + MODEL_PARAMETERS,                                                \
     .instance_parameters_count = NUMBERS + CHUNKS, .parameters = parameters,                                \
     .node_mapping_offset = NODES_AT(d, full_), .resistive_pointers_offset = ELEMENTS_AT,                    \
-    .bound_step_offset = NO_OFFSET, .instance_size = CELL_SIZE(d, full_), .model_size = sizeof(Model),      \
+    .bound_step_offset = BOUND_STEP_OFFSET, .instance_size = CELL_SIZE(d, full_), .model_size = sizeof(Model),      \
     .access = access_##d##_##kind, .setup_model = setup_model, .setup_instance = setup_##d##_##kind,        \
     .eval = evaluate, .load_noise = load_no_noise, .load_residual_resist = load_residual_resist,            \
     .load_residual_react = load_residual_react, .load_limit_rhs_resist = load_nothing,                      \

@@ -37,6 +37,7 @@ typedef struct {
   double *weight[CHUNKS];
   /* a node, by its number */
   double *x, *features, *slopes, *past[PAST];
+  Drive drive;
 } Sweep;
 
 /* One a thread. Only a pointer, as the fastest kind of thread-local storage is scarce for loaded libraries. */
@@ -56,6 +57,7 @@ static bool room_for_cell(Sweep *s, uint32_t neighbours, uint32_t top) {
               grow(&s->g, room, sizeof(double)) && grow(&s->by_sum, room, sizeof(double) * FEATURES);
     for (int k = 0; k < CHUNKS; k++)
       enough &= grow(&s->parameters[k], room, sizeof(double) * (PARAMETERS + 1));
+    enough &= drive_room(&s->drive, room);
     if (enough) s->cells_room = room;
   }
   if (s->links + neighbours > s->links_room) {
@@ -87,9 +89,11 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
     s->chunk = chunk_at(model->switches, info->abstime);
     memcpy(s->switches, model->switches, sizeof s->switches);
     s->w = model->w;
+    drive_begin(&s->drive, &model->noise, model->g / model->c);
   }
   if (CARRIER && s->w != model->w) return;
   if (CHUNKS > 1 && memcmp(s->switches, model->switches, sizeof(double) * (CHUNKS - 1))) return;
+  if (!drive_fits(&s->drive, &model->noise, model->g / model->c)) return;
   const uint32_t *node = node_numbers(cell), d = cell->neighbours;
   uint32_t top = 0;
   for (uint32_t j = 0; j <= d; j++) top = node[j] > top ? node[j] : top;
@@ -106,6 +110,7 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
     gather_parameters(cell, k, s->parameters[k] + (size_t)s->cells * PARAMETERS);
     memcpy(s->weight[k] + s->links, weights(cell, k), sizeof(double) * d);
   }
+  drive_add(&s->drive, s->cells, values(cell)[INSTANCE_PARAMETERS], node[0]);
   s->cells += 1;
   s->links += d;
   s->nodes = top + 1 > s->nodes ? top + 1 : s->nodes;
@@ -114,11 +119,13 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
 
 /* The step that ended at s->time was accepted, with the solution the simulator now starts from. */
 static void remember(Sweep *s, const double *solution) {
+  drive_accept(&s->drive, s->cells, s->time, s->known ? s->time - s->times[0] : 0);
   double *oldest = s->past[PAST - 1];
   for (int k = PAST - 1; k > 0; k--) s->past[k] = s->past[k - 1], s->times[k] = s->times[k - 1];
   s->past[0] = oldest;
   s->times[0] = s->time;
   memcpy(oldest, solution, sizeof(double) * s->nodes);
+  drive_smooth(&s->drive, s->cells, oldest);
   if (s->known < PAST) s->known += 1;
 }
 
@@ -141,6 +148,7 @@ static void predict(Sweep *s, double time) {
   for (uint32_t a = 1; a < s->known; a++)
     if (share[a] != 0)
       for (uint32_t n = 0; n < s->nodes; n++) s->x[n] += share[a] * s->past[a][n];
+  drive_predict(&s->drive, s->cells, s->x, time - s->times[0]);
 }
 
 RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
@@ -155,6 +163,7 @@ RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   }
   s->solution = solution;
   s->time = info->abstime;
+  drive_at(&s->drive, s->cells, info->abstime);
   if (predicted) predict(s, info->abstime);
   else memcpy(s->x, solution, sizeof(double) * s->nodes);
 
@@ -179,7 +188,7 @@ RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
               s->by_sum + (size_t)i * FEATURES);
     result->seen = solution[own];
     result->x = s->x[own];
-    result->current = -s->g[i] * rate;
+    result->current = -s->g[i] * (rate + drive_rate(&s->drive, i));
     result->slope = -s->g[i] * slope;
   }
 }
@@ -205,6 +214,7 @@ static bool fetch_from_sweep(Cell *cell, const Model *model, const SimulatorInfo
   uint32_t i = cell->index;
   const Result *result = s->results + i;
   if (!s->closed || info->prev_solve[result->own] != result->seen) return false;
+  bound_step(&cell->bound, &model->noise, info->abstime, info->abstime - (s->known ? s->times[0] : 0));
   finish(cell, result->x, result->current, result->slope);
   if (cell->full)
     finish_full(cell, s->g[i], s->weight[s->chunk] + s->first[i], s->by_sum + (size_t)i * FEATURES, s->x, s->slopes);

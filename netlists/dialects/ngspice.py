@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.elements import checked_name
 from device_models.printers.ngspice import number
+from device_models.printers.osdi import NOISE_PARAMETERS
 from device_models.printers.spice import comments
-from netlists.circuit import Circuit, Instance, VoltageSteps
+from netlists.circuit import Circuit, DeviceModel, Instance, VoltageSteps
 from netlists.core import Array
 from netlists.design import Measurement
 from netlists.dialects.spice_deck import measure_lines
+from netlists.noise import FIRST_STRETCH, Noise
 
 LIBRARY_FILE, CORE_FILE, BENCH_FILE = "cells.lib", "core.sub", "testbench.cir"
 DEVICES_SOURCE, DEVICES_LIBRARY = "devices.c", "devices.osdi"
@@ -71,15 +73,14 @@ class NetlistFiles:
 
 def write_netlist(
     circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None = None, *,
-    notes: Sequence[str] = (), measurements: Sequence[Measurement] = (),
+    noise: Noise | None = None, notes: Sequence[str] = (), measurements: Sequence[Measurement] = (),
 ) -> NetlistFiles:  # fmt: skip
     """The netlist as a designer takes it; the head of the test bench says how to run it.
 
     Args:
         circuit: the circuit.
         options: of the solver.
-        initial: of ``write_deck``, as is ``currents``.
-        currents: see there.
+        initial, currents, noise: of ``write_deck``.
         notes: comment lines for whoever opens the test bench.
         measurements: of nodes as ngspice names them.
     """
@@ -101,7 +102,7 @@ def write_netlist(
         ]
     head += [f".include {LIBRARY_FILE}", f".include {CORE_FILE}"]
     return NetlistFiles(
-        _library(circuit), _core(circuit), _bench(circuit, options, initial, currents, head, measurements),
+        _library(circuit), _core(circuit), _bench(circuit, options, initial, currents, noise, head, measurements),
         circuit.device_source,
     )  # fmt: skip
 
@@ -113,7 +114,7 @@ def write_body(circuit: Circuit) -> str:
 
 def write_deck(
     circuit: Circuit, options: SolverOptions, initial: Array, body: str | None = None,
-    currents: Array | None = None,
+    currents: Array | None = None, noise: Noise | None = None,
 ) -> str:  # fmt: skip
     """The same netlist as one text.
 
@@ -123,8 +124,12 @@ def write_deck(
         initial: (N,) states in their unit, one volt each.
         body: its ``write_body``, where it is at hand already.
         currents: (N,) ampere in the inductors at the start, where cells have them; None is no current.
+        noise: the sample's, on the grid the circuit was compiled with; None if that has none.
+
+    Raises:
+        ValueError: a start, currents or noise that do not fit the circuit.
     """
-    return _bench(circuit, options, initial, currents, [write_body(circuit) if body is None else body])
+    return _bench(circuit, options, initial, currents, noise, [write_body(circuit) if body is None else body])
 
 
 def _library(circuit: Circuit) -> str:
@@ -137,10 +142,14 @@ def _library(circuit: Circuit) -> str:
             f"* {parameter.meaning}",
             f".param {checked_name(parameter.name)} = {number(parameter.value)}",
         ]
-    for model in circuit.models:
-        values = [f"{checked_name(name)}={number(value)}" for name, value in model.parameters.items()]
-        lines.append(" ".join([".model", checked_name(model.name), checked_name(model.kind), *values]))
+    # those of cells that make noise hold the sample, and stand in the test bench
+    lines += map(_card, () if circuit.noise else circuit.models)
     return "\n".join([*lines, "", *(f"{text}\n" for text in circuit.library)])
+
+
+def _card(model: DeviceModel) -> str:
+    values = [f"{checked_name(name)}={number(value)}" for name, value in model.parameters.items()]
+    return " ".join([".model", checked_name(model.name), checked_name(model.kind), *values])
 
 
 def _core(circuit: Circuit) -> str:
@@ -166,8 +175,8 @@ def _core(circuit: Circuit) -> str:
 
 
 def _bench(
-    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None, includes: Sequence[str],
-    measurements: Sequence[Measurement] = (),
+    circuit: Circuit, options: SolverOptions, initial: Array, currents: Array | None, noise: Noise | None,
+    includes: Sequence[str], measurements: Sequence[Measurement] = (),
 ) -> str:  # fmt: skip
     """``initial`` is (N,) in units of state, one volt each."""
     if initial.shape != (len(circuit.state_nodes),) or not np.isfinite(initial).all():
@@ -187,6 +196,7 @@ def _bench(
         )
         lines += _steps(circuit.clock)
     lines += _tanks(circuit, currents)
+    lines += _noise(circuit, noise, step)
     lines.append("* Initial states, in volts (one a unit of state)")
     states = [
         f"v({checked_name(node)})={number(value)}"
@@ -208,7 +218,9 @@ def _bench(
         # there are branch currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
-    lines.append(f".tran {number(step)} {number(circuit.stop)} 0 {number(step)} uic")
+    # compiled cells that make noise limit the steps by themselves, to a hair more than that
+    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.noise and circuit.models else (step, step)
+    lines.append(f".tran {number(first)} {number(circuit.stop)} 0 {number(longest)} uic")
     return "\n".join([*lines, ".end", ""])
 
 
@@ -231,6 +243,38 @@ def _tanks(circuit: Circuit, currents: Array | None) -> list[str]:
                 f"{checked_name(tank.name)} {checked_name(tank.node)} 0 {number(tank.henry)} ic={number(current)}"
             )
     return lines
+
+
+def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
+    """The sample's noise: what compiled cells have to know of it, or a source of it for each node."""
+    grid = circuit.noise
+    if (None if noise is None else noise.grid) != grid:
+        raise ValueError(f"the circuit was compiled for {grid}, and is given {noise}")
+    if noise is None or grid is None:
+        return []
+    tau = circuit.scaling.tau
+    lines = [
+        f"* Noise of {number(grid.sigma)} state units per root of model time, on a grid of {number(grid.step)}: "
+        f"seed {grid.seed}, sample {noise.sample}"
+    ]
+    if circuit.models:
+        words = (grid.amplitude, grid.step * tau, step, *_halves(grid.seed), *_halves(noise.sample))
+        told = dict(zip(NOISE_PARAMETERS, words, strict=True))
+        return lines + [_card(replace(m, parameters={**m.parameters, **told})) for m in circuit.models]
+    duration = circuit.stop / tau
+    # seconds keep more digits: breakpoints of two sources that are one must not be a time step apart
+    times = [f"{t:.15g}" for t in (tau * grid.times(duration)).tolist()]
+    amperes = circuit.scaling.conductance * noise.rates(len(circuit.state_nodes), duration)
+    for node, row in zip(circuit.state_nodes, amperes.T.tolist(), strict=True):
+        points = [f"{t} {ampere:.12g}" for t, ampere in zip(times, row, strict=True)]
+        name = checked_name(f"Inoise_{node.rpartition('.')[2]}")
+        lines += _continued([name, "0", checked_name(node), "PWL(", *points, ")"])
+    return lines
+
+
+def _halves(word: int) -> tuple[float, float]:
+    """Low and high 32 bits, each of which a parameter holds exactly."""
+    return float(word % 2**32), float(word // 2**32)
 
 
 def _instance(instance: Instance) -> str:

@@ -1,0 +1,124 @@
+"""A rate driven by noise that is linear between grid points, integrated from grid point to grid point.
+
+Between two of them all is smooth, and at them only the drive's slope jumps: so each stretch is a step of its own, of
+Dormand and Prince's pair of order 5 (scipy's RK45). The rate is continuous, so a step's last is the next one's first. A
+stretch on which the pair differs by more than ``TOLERANCE`` is halved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.integrate import RK45
+
+from netlists.core import Array, Index
+from netlists.noise import Noise
+
+TOLERANCE: Final = 1e-6  # of a stretch, in state units: the whole run is then right to 1e-5
+_HALVINGS = 30
+# the pair's weights: of a stage on those before it (the last row is the step itself), where it is, and the error's
+_A: Final = np.vstack([np.pad(RK45.A[1:], ((0, 0), (0, 1))), RK45.B])
+_C: Final = np.append(RK45.C[1:], 1.0)
+_E: Final = RK45.E
+_NEAR = 1e-9  # of the grid's step: what is as near to a grid point is there
+
+
+class DrivenFailed(RuntimeError):
+    """The rate can't be integrated; the message says why."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A sample's noise, to be asked for at any time.
+
+    Attributes:
+        step: model time between grid points.
+        rates: (K+1, N) at the grid points.
+    """
+
+    step: float
+    rates: Array
+
+    def next_point(self, times: Array) -> Array:
+        """(W,) the first grid point after each of the times."""
+        return self.step * (np.floor(times / self.step + _NEAR) + 1)
+
+    def at(self, times: Array) -> Array:
+        """(N, W) at model times within the run."""
+        where = times / self.step
+        before: Index = np.clip(np.floor(where).astype(np.int64), 0, len(self.rates) - 2)
+        share = (where - before)[:, None]
+        return np.asarray(((1 - share) * self.rates[before] + share * self.rates[before + 1]).T)
+
+
+def drive_of(noise: Noise, nodes: int, duration: float) -> Drive:
+    """The noise of a sample over a run."""
+    return Drive(noise.grid.step, noise.rates(nodes, duration))
+
+
+def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Array, drive: Drive) -> Array:
+    """Carries W independent states side by side, each from its own begin to its own end.
+
+    Args:
+        rate: (N, W') states to their rates without the drive, for any number W' of columns.
+        states: (N, W) at ``begin``.
+        begin, end: (W,) model times, begin ≤ end.
+        drive: added to the rate of every node.
+
+    Returns:
+        (N, W) states at ``end``.
+
+    Raises:
+        DrivenFailed: a stretch can't be halved any further.
+    """
+    states, time, now = np.array(states), np.array(begin), drive.at(begin)
+    first = rate(states) + now
+    while len(active := np.flatnonzero(time < end - _NEAR * drive.step)):
+        columns = slice(None) if len(active) == len(time) else active
+        stop = np.minimum(drive.next_point(time[columns]), end[columns])
+        then = drive.at(stop)
+        # an overflow on the way to giving up is no news to the user: the message is
+        with np.errstate(over="ignore", invalid="ignore"):
+            states[:, columns], first[:, columns] = _stretch(
+                rate, states[:, columns], first[:, columns], now[:, columns], then, stop - time[columns]
+            )
+        time[columns], now[:, columns] = stop, then
+    return states
+
+
+def _stretch(
+    rate: Callable[[Array], Array],
+    x: Array,
+    first: Array,
+    begin: Array,
+    end: Array,
+    span: Array,
+    halvings: int = 0,
+) -> tuple[Array, Array]:
+    """States at the end, and the rates there.
+
+    Args:
+        rate: without the drive.
+        x: (N, W) states at the beginning.
+        first: (N, W) rates there.
+        begin, end: (N, W) the drive at either end.
+        span: (W,) model time between them.
+        halvings: how often the stretch was halved already.
+    """
+    stages = np.empty((len(_E), *x.shape))
+    flat = stages.reshape(len(_E), -1)
+    stages[0] = first
+    for stage, (row, share) in enumerate(zip(_A, _C, strict=True), 1):
+        moved = (row[:stage] @ flat[:stage]).reshape(x.shape)
+        stages[stage] = rate(x + span * moved) + (begin + share * (end - begin))
+    error = float(np.abs(span * (_E @ flat).reshape(x.shape)).max(initial=0.0))
+    if error <= TOLERANCE:
+        return x + span * moved, stages[-1]
+    if halvings == _HALVINGS:
+        raise DrivenFailed(f"steps of {float(span.max()):g} model time units are still too long")
+    middle = (begin + end) / 2
+    x, first = _stretch(rate, x, first, begin, middle, span / 2, halvings + 1)
+    return _stretch(rate, x, first, middle, end, span / 2, halvings + 1)
