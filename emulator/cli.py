@@ -14,7 +14,6 @@ import numpy as np
 import typer
 from pydantic import ValidationError
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +27,7 @@ from emulator.cell_runs import BenchFailed, CellFault
 from emulator.cells import LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.conclusion import saturation
+from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
@@ -70,6 +70,7 @@ from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, default_acceptance, default_bits
 from emulator.simulator import Simulator
+from emulator.thermo.command import app as thermo_app
 from emulator.verdict import Verdict
 from netlists.as_built import NonIdealityError
 from netlists.cell_file import CellFileError
@@ -86,7 +87,6 @@ from netlists.scaling import Scaling
 from netlists.sizing import SizingError
 from netlists.weights import WeightsError, read_weights
 
-FAILED, UNUSABLE = 1, 2
 MOST_ROWS, MOST_REASONS = 40, 10  # on the terminal
 MOST_SAID = 2000  # characters of a warning there
 
@@ -100,8 +100,9 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 the simulation or cross-check failed, 2 unusable input.",
     epilog="Try: ais run examples/digits16-kurashil.h5 --samples 2 --out out/demo",
 )
-console = Console()
-errors = Console(stderr=True)
+
+
+app.add_typer(thermo_app, name="thermo")
 
 
 @app.callback()
@@ -109,19 +110,9 @@ def main() -> None:
     """Circuit-level emulation of analog generative models."""
 
 
-def _plain(text: str) -> str:
-    """Lines as they are, with nothing in them that could steer a terminal."""
-    return "\n".join(printable(line, longest=None) for line in text.split("\n"))
-
-
-def _stop(code: int, message: str) -> NoReturn:
-    errors.print(Text.assemble(("error: ", "bold red"), _plain(message)), soft_wrap=True)
-    raise typer.Exit(code)
-
-
 def _warn(message: str) -> None:
     """A compiler's message can be long: the terminal shows its beginning, ``run.json`` keeps it whole."""
-    said = _plain(message[:MOST_SAID]) + ("… (run.json has the rest)" if len(message) > MOST_SAID else "")
+    said = plain(message[:MOST_SAID]) + ("… (run.json has the rest)" if len(message) > MOST_SAID else "")
     errors.print(Text.assemble(("warning: ", "bold yellow"), said), soft_wrap=True)
 
 
@@ -137,13 +128,12 @@ def _unusable_input() -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        shown = printable(str(error.path))
-        _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
+        stop(UNUSABLE, weights_problems(error))
     except _UNUSABLE_INPUT as error:
-        _stop(UNUSABLE, str(error))
+        stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
-        _stop(UNUSABLE, "; ".join(said))
+        stop(UNUSABLE, "; ".join(said))
 
 
 def _option(place: tuple[str | int, ...]) -> str:
@@ -158,12 +148,12 @@ def _option(place: tuple[str | int, ...]) -> str:
 def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM and a closed terminal end a run as Ctrl-C does: in order, with finished samples kept."""
 
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     # what is ignored, as under nohup, stays ignored
     numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
@@ -250,7 +240,7 @@ def run(
     in every window and 99 % of its codes are within 1 LSB of the reference's.
     """
     if overwrite and resume:
-        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+        stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
     with _unusable_input():
         checked = read_weights(weights)
@@ -280,11 +270,11 @@ def run(
             with _terminated_as_interrupted(), _Bars() as bars:
                 results = run_job(weights, settings, out, mode, bars)
         except KeyboardInterrupt:
-            _stop(FAILED, f"interrupted. {kept}")
+            stop(FAILED, f"interrupted. {kept}")
         except NgspiceUnavailable:  # a RuntimeError too, but nothing was done yet
             raise
         except (OSError, RuntimeError) as error:
-            _stop(FAILED, f"{error}. {kept}")
+            stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
     if explain:
         _explain(results)
@@ -447,9 +437,9 @@ def _conclude(results: Results, out: Path) -> None:
                 else "more --cycles, or --explain"
             )
             reason = f"the simulation completed, but the circuit departs from the reference; try {knob}"
-        errors.print(Text(_plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
+        errors.print(Text(plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
     more = f" ({len(failed) - MOST_REASONS} more are in the report)" if len(failed) > MOST_REASONS else ""
-    _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")
+    stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")
 
 
 @app.command(
@@ -524,13 +514,13 @@ def compile_command(
             with _terminated_as_interrupted(), _Bars() as bars:
                 output = make_netlist(request, bars.status)
         except BenchFailed as error:
-            _stop(FAILED, f"{error}")
+            stop(FAILED, f"{error}")
         except KeyboardInterrupt:
-            _stop(FAILED, "interrupted; nothing was written")
+            stop(FAILED, "interrupted; nothing was written")
         try:
             write_into(out, output.files)
         except OSError as error:
-            _stop(UNUSABLE, f"can't write to {out}: {error}")
+            stop(UNUSABLE, f"can't write to {out}: {error}")
     for remark in output.remarks:
         _warn(remark)
     console.print(_netlist_table(core, output, out))
@@ -589,11 +579,11 @@ def characterize(
 
             write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
         except OSError as error:
-            _stop(UNUSABLE, f"can't write to {folder}: {error}")
+            stop(UNUSABLE, f"can't write to {folder}: {error}")
         except BenchFailed as error:
-            _stop(FAILED, f"{error}")
+            stop(FAILED, f"{error}")
         except KeyboardInterrupt:
-            _stop(FAILED, "interrupted; nothing was written")
+            stop(FAILED, "interrupted; nothing was written")
     for table in _cell_tables(chosen.title, found):
         console.print(table)
     names = ", ".join(str(folder / n) for n in (CHARACTERIZATION_FILE, SUMMARY_FILE, CELL_FIGURE))
@@ -678,7 +668,7 @@ def _show(inspection: Inspection) -> None:
             table.add_row(Text(printable(name)), Text(printable(value, longest=2000)))
         console.print(table)
     for defect in inspection.defects:
-        errors.print(Text.assemble(("defect: ", "bold red"), _plain(defect)), soft_wrap=True)
+        errors.print(Text.assemble(("defect: ", "bold red"), plain(defect)), soft_wrap=True)
     if inspection.defects:
         raise typer.Exit(UNUSABLE)
 

@@ -23,6 +23,7 @@ from netlists.printable import printable
 
 # J and Jᵀ may differ by the rounding of the product they were computed with, relative to the largest entry
 SYMMETRY_TOLERANCE = 1e-12
+MOST_NODES = 5000  # their matrix takes 200 MB
 
 
 class NetworkError(ValueError):
@@ -158,6 +159,7 @@ class LangevinNetwork:
     def __post_init__(self) -> None:
         if not self.modules:
             raise NetworkError("a network of no modules; expected at least one")
+        check_size(self.nodes)
         for number, skip in enumerate(self.skips):
             _check_skip(f"skip {number}", skip, self.modules)
         _check_numbers("bias", self.bias, (self.nodes,))
@@ -255,6 +257,12 @@ def one_module(
     """A network of a single module: Gaussian samplers, Whitelam's visible and hidden nodes."""
     module = Module("nodes", coupling, quadratic, quartic)
     return LangevinNetwork((module,), (), bias, kt, np.asarray(visible, dtype=np.int64))
+
+
+def check_size(nodes: int) -> None:
+    """NetworkError if a dense matrix of so many nodes is out of reach."""
+    if nodes > MOST_NODES:
+        raise NetworkError(f"{nodes} nodes; expected at most {MOST_NODES}, whose system matrix is dense")
 
 
 def _check_skip(said: str, skip: Skip, modules: tuple[Module, ...]) -> None:
