@@ -35,7 +35,7 @@ class BiasConverter:
         return self.full_scale / float(2**self.bits - 1)
 
     def codes(self, bias: Array) -> Index:
-        """(N,) signed codes, the nearest.
+        """Signed codes of forces of any shape, the nearest.
 
         Raises:
             BiasError: forces beyond full scale.
@@ -44,7 +44,7 @@ class BiasConverter:
         beyond = np.abs(codes) >= 2**self.bits
         if beyond.any():
             raise BiasError(
-                f"{int(beyond.sum())} of {len(bias)} forces are beyond the converters' full scale of "
+                f"{int(beyond.sum())} of {beyond.size} forces are beyond the converters' full scale of "
                 f"{self.full_scale:.6g}, up to {np.abs(bias).max():.6g}: take a larger one"
             )
         return codes
@@ -68,12 +68,25 @@ def bias_elements(
     if len(bias) != len(nodes):
         raise BiasError(f"{len(bias)} forces for {len(nodes)} nodes; expected one a node")
     if converter is None:
-        share = scaling.current / len(technology.rails)
-        for node, ampere in zip(nodes, (bias * share).tolist(), strict=True):
-            into, out_of = (*technology.wires(node), GROUND)[:2]
-            yield Source(f"b_{node}", "current", (out_of, into), Dc(ampere))
+        ends = bias_nodes(nodes, technology)
+        for node, pair, ampere in zip(nodes, ends, amperes(bias, scaling, technology).tolist(), strict=True):
+            yield Source(f"b_{node}", "current", pair, Dc(ampere))
         return
     for node, code in zip(nodes, converter.codes(bias).tolist(), strict=True):
         bits = {f"b_{bit}": float(abs(code) >> bit & 1) for bit in range(converter.bits)}
         signed = {**bits, "side": -1.0 if code < 0 else 1.0}
         yield Call(f"b_{node}", technology.wires(node), "bias_converter", signed)
+
+
+def bias_nodes(nodes: Sequence[str], technology: Technology) -> list[tuple[str, str]]:
+    """From which wire, or ground, to which wire of each node its force flows as a current."""
+    found = []
+    for node in nodes:
+        into, out_of = (*technology.wires(node), GROUND)[:2]
+        found.append((out_of, into))
+    return found
+
+
+def amperes(forces: Array, scaling: NetworkScaling, technology: Technology) -> Array:
+    """Currents of forces, of the same shape: between two rails half of it moves their difference as fast."""
+    return forces * (scaling.current / len(technology.rails))

@@ -15,7 +15,8 @@ import numpy as np
 
 from device_models.conductances import Ota, Part, Technology, bias_converter, storage
 from device_models.elements import Block, Call, Element
-from netlists.bias import BiasConverter, bias_elements
+from netlists.bias import BiasConverter, amperes, bias_elements, bias_nodes
+from netlists.bilinear import wiring
 from netlists.circuit import GlobalParameter, Inventory, scaling_parameters
 from netlists.conductances import Conductances, ModuleConductances
 from netlists.core import Array
@@ -63,14 +64,33 @@ class NetworkCircuit:
         """(N × rails,) the nodes' wires, as the bench names them."""
         return tuple(wire for node in self.nodes for wire in self.technology.wires(node))
 
-    def bench(self, bias: Array) -> tuple[Element, ...]:
-        """The core, and what drives each node with its (N,) force in model units.
+    def bench(self, bias: Array | None) -> tuple[Element, ...]:
+        """The core, and what drives each node with its (N,) force in model units; None for the core alone.
 
         Raises:
             BiasError: beyond the converters' full scale.
         """
-        forces = bias_elements(self.nodes, bias, self.scaling, self.technology, self.converter)
-        return (Call(CORE_CALL, self.wires, CORE_BLOCK), *forces)
+        core = Call(CORE_CALL, self.wires, CORE_BLOCK)
+        if bias is None:
+            return (core,)
+        return (core, *bias_elements(self.nodes, bias, self.scaling, self.technology, self.converter))
+
+    def forces(self, biases: Array) -> Array:
+        """(..., N) forces as the nodes get them: rounded to codes where there are converters.
+
+        Raises:
+            BiasError: beyond the converters' full scale.
+        """
+        return (
+            biases
+            if self.converter is None
+            else np.asarray(self.converter.codes(biases) * self.converter.lsb)
+        )
+
+    def currents(self, biases: Array) -> dict[tuple[str, str], Array]:
+        """(S,) ampere of (S, N) forces, by the wires that they flow from and to."""
+        columns = amperes(self.forces(biases), self.scaling, self.technology).T
+        return dict(zip(bias_nodes(self.nodes, self.technology), columns, strict=True))
 
     def inventory(self, bench: Iterable[Element]) -> Inventory:
         """Primitives and unknowns of the core and a bench around it."""
@@ -168,11 +188,11 @@ def _wiring_said(made: Conductances) -> str:
     """The skips' parts against those of their products."""
     said = []
     for number, skip in enumerate(made.skips, 1):
-        rows, columns = len(skip.left), len(skip.right)
-        counts = (2 * skip.rank * (rows + columns), 2 * rows * columns, rows * columns / (rows + columns))
-        said.append("skip {}, rank {}: {} transconductors, {} without buses; as many at rank {:.4g}".format(
-            number, skip.rank, *counts
-        ))  # fmt: skip
+        counts = wiring(skip)
+        said.append(
+            f"skip {number}, rank {skip.rank}: {counts.bus} transconductors, {counts.dense} without buses; as many at "
+            f"rank {counts.break_even:.4g}"
+        )
     return "; ".join(said) or "no skips"
 
 

@@ -10,9 +10,9 @@ from netlists.scaling import NetworkScaling
 _POINTS = 2000  # of a settling transient, at least
 
 
-def operating_point(scaling: NetworkScaling, reltol: float = 1e-6) -> OperatingPoint:
+def operating_point(scaling: NetworkScaling, reltol: float = 1e-9) -> OperatingPoint:
     """The analysis that finds where a network rests."""
-    return OperatingPoint(reltol, 1e-3 * reltol * scaling.volts, 1e-3 * reltol * scaling.current)
+    return OperatingPoint(reltol, reltol * scaling.volts, reltol * scaling.current)
 
 
 def settling(
@@ -27,14 +27,14 @@ def settling(
 
 
 def network_design(
-    circuit: NetworkCircuit, bias: Array, analysis: Transient | OperatingPoint, start: Array | None = None,
+    circuit: NetworkCircuit, bias: Array | None, analysis: Transient | OperatingPoint, start: Array | None = None,
     notes: tuple[str, ...] = (),
 ) -> Design:  # fmt: skip
     """The design of a network under (N,) forces.
 
     Args:
         circuit: the network.
-        bias: forces, in model units.
+        bias: forces, in model units; None for a bench without, that others drive.
         analysis: what to run.
         start: (N,) states a transient starts at; None is 0, so that the forces are a step.
         notes: comment lines for whoever opens the test bench.
