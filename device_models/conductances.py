@@ -92,6 +92,7 @@ class Technology:
         blocks: the parts, by name; ports of node i are ``i`` with each rail.
         diagonal: what an active coupling of strength 1 adds to the diagonal element of both its nodes.
         loading: output conductance of an active part over its transconductance.
+        noise: noise density of an active part over that of a resistor of its transconductance: 4kTγ g_m, γ about 1.
         resistors: conductances that resistors can have.
         active: those that active parts can have; None if there are none.
     """
@@ -102,6 +103,7 @@ class Technology:
     blocks: Mapping[Part, Block]
     diagonal: float
     loading: float
+    noise: float
     resistors: SiemensRange
     active: SiemensRange | None
 
@@ -134,19 +136,19 @@ def technology(name: TechnologyName, ota: Ota | None = None) -> Technology:
     if name == "ideal":
         return Technology(
             name, "resistors, and ideal sources for negative conductances", single,
-            {**_common(single), **_ideal()}, -1.0, 0.0, _UNBOUNDED, _UNBOUNDED,
+            {**_common(single), **_ideal()}, -1.0, 0.0, 0.0, _UNBOUNDED, _UNBOUNDED,
         )  # fmt: skip
     if name == "passive":
-        return Technology(name, "resistors alone", single, _common(single), 0.0, 0.0, _POLY, None)
+        return Technology(name, "resistors alone", single, _common(single), 0.0, 0.0, 0.0, _POLY, None)
     if name == "differential":
         return Technology(
             name, "pairs of rails, crossed resistors for negative conductances", double,
-            {**_common(double), **_differential()}, 1.0, 0.0, _POLY, _GM_C,
+            {**_common(double), **_differential()}, 1.0, 0.0, 1.0, _POLY, _GM_C,
         )  # fmt: skip
     if name == "ota":
         return Technology(
             name, "resistors, and transconductance amplifiers for negative conductances", single,
-            {**_common(single), **_ota()}, 0.0, 1 / (ota or Ota()).gain, _POLY, _GM_C,
+            {**_common(single), **_ota()}, 0.0, 1 / (ota or Ota()).gain, 1.0, _POLY, _GM_C,
         )  # fmt: skip
     raise ValueError(f"unknown technology {name!r}; known: {', '.join(TECHNOLOGIES)}")
 

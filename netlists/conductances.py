@@ -81,13 +81,18 @@ class Conductances:
             np.add.at(diagonal, j, shares)
             found[i, j] += strength
             found[j, i] += strength
+        for source, to, into, out in self.buses():
+            gains = 1 / (1 + loading * np.abs(into).sum(axis=0))
+            found[to, source] += (out * gains) @ into.T
+            diagonal[to] += loading * np.abs(out).sum(axis=1)
+        return found
+
+    def buses(self) -> Iterator[tuple[slice, slice, Array, Array]]:
+        """Each set of summing buses: nodes it hears, nodes it drives, and the (D, k) factors into it and out of it."""
         for skip in self.skips:
             x, y = (self._span(module) for module in (skip.onto, skip.other))
-            for to, out, source, factor in ((x, skip.left, y, skip.right), (y, skip.right, x, skip.left)):
-                gains = 1 / (1 + loading * np.abs(factor).sum(axis=0))
-                found[to, source] += (out * gains) @ factor.T
-                diagonal[to] += loading * np.abs(out).sum(axis=1)
-        return found
+            yield y, x, skip.right, skip.left
+            yield x, y, skip.left, skip.right
 
     def _span(self, module: int) -> slice:
         first = self.offsets[module]
