@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -58,12 +58,16 @@ class OutputFolder:
     def parts(self) -> list[Results]:
         """The readable finished samples; a damaged part counts as not finished."""
         found = []
-        for path in sorted((self.path / PARTS).glob("sample-*.h5")):
+        for path in self.part_files():
             with suppress(ResultsError):
                 part = read_results(path)
                 if part.samples == 1:
                     found.append(part)
         return found
+
+    def part_files(self) -> list[Path]:
+        """Files of the finished samples, readable or not."""
+        return sorted((self.path / PARTS).glob("sample-*.h5"))
 
     def completed(self) -> dict[int, Results]:
         """Finished samples whose simulation completed, by number."""
@@ -85,17 +89,32 @@ class OutputFolder:
     def finish(self, results: Results) -> None:
         """Writes the results and only then lets go of the parts."""
         write_results(self.results, results)
+        self.drop_parts()
+
+    def drop_parts(self) -> None:
+        """Lets go of the parts, once all that they hold is elsewhere."""
         _remove(self.path, (f"{PARTS}/sample-*.h5",), (PARTS,))
 
 
+def _unpack(folder: OutputFolder) -> None:
+    """Makes parts of finished results again."""
+    for part in split(read_results(folder.results)):
+        target = folder.part(int(part.rows["samples/index"][0]))
+        if not target.exists():
+            write_results(target, part)
+
+
 @contextmanager
-def claim(path: Path, mode: Mode, identity: Mapping[str, Any]) -> Iterator[OutputFolder]:
+def claim(
+    path: Path, mode: Mode, identity: Mapping[str, Any], unpack: Callable[[OutputFolder], None] = _unpack
+) -> Iterator[OutputFolder]:
     """Takes a folder for a run, for as long as the context lasts.
 
     Args:
         path: the folder; made if it does not exist.
         mode: ``new`` wants no earlier run there, ``overwrite`` removes it, ``resume`` continues it.
         identity: everything that bears on the numbers; a resumed run must have the same.
+        unpack: makes parts of finished results again, so that a run can go on from them.
 
     Raises:
         FolderError: holds another run's results, is no folder of ours, is in use, or can't be written.
@@ -108,7 +127,10 @@ def claim(path: Path, mode: Mode, identity: Mapping[str, Any]) -> Iterator[Outpu
         if mode == "overwrite":
             _remove(path, OURS, OUR_FOLDERS)
         elif mode == "resume" and folder.results.exists():
-            _unpack(folder)
+            try:
+                unpack(folder)
+            except ResultsError as error:
+                raise FolderError(f"{error}. Remove it, or start anew with --overwrite") from error
         folder.describe(identity=dict(identity), state="running", finished=None)
         yield folder
 
@@ -192,18 +214,6 @@ def _unpacked(value: Any) -> Any:
         with suppress(ValueError):
             return json.loads(value)
     return value
-
-
-def _unpack(folder: OutputFolder) -> None:
-    """Makes parts of finished results again, so that a run can go on from them."""
-    try:
-        parts = split(read_results(folder.results))
-    except ResultsError as error:
-        raise FolderError(f"{error}. Remove it, or start anew with --overwrite") from error
-    for part in parts:
-        target = folder.part(int(part.rows["samples/index"][0]))
-        if not target.exists():
-            write_results(target, part)
 
 
 def _remove(path: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> None:

@@ -14,12 +14,15 @@ from netlists.core import AnalogCore, Array, InitialDistribution
 from netlists.network import LangevinNetwork
 
 
-def network_core(network: LangevinNetwork, bias: Array, duration: float) -> AnalogCore:
+def network_core(
+    network: LangevinNetwork, bias: Array, duration: float, matrix: Array | None = None
+) -> AnalogCore:
     """The network under (N,) forces, to run for ``duration`` model time units.
 
-    Modules of the same size are the rows of its grid; others share one row.
+    Modules of the same size are the rows of its grid; others share one row. ``matrix`` is what takes the place of M,
+    that of a network as it can be made; it need not be symmetric.
     """
-    matrix = network.matrix
+    matrix = network.matrix if matrix is None else matrix
     receivers, senders = np.nonzero(matrix - np.diag(np.diag(matrix)))
     same = len(set(network.sizes)) == 1
     return AnalogCore(
@@ -34,7 +37,7 @@ def network_core(network: LangevinNetwork, bias: Array, duration: float) -> Anal
             "quadratic": np.diag(matrix) / 2, "quartic": network.quartic.astype(np.float64),
             "bias": np.asarray(bias, dtype=np.float64)[None, :],
         },
-        symmetric=True,
+        symmetric=bool((matrix == matrix.T).all()),
         readout=LANGEVIN.default_readout,
         image_shape=None,
         initial=InitialDistribution(0.0, 0.0),

@@ -120,9 +120,11 @@ class Equilibrium:
 
 def sample_equilibrium(
     simulator: Simulator, ability: Capabilities, network: LangevinNetwork, bias: Array, drive: Injection,
-    scaling: NetworkScaling, rest: Array, points: int, sample: int = 0,
+    scaling: NetworkScaling, rest: Array, points: int, sample: int = 0, matrix: Array | None = None,
 ) -> Equilibrium:  # fmt: skip
     """Runs a network under (N,) forces and noise from (N,) states of rest; keeps ``points`` grid points after burn-in.
+
+    ``matrix`` takes the place of M: that of the network as it can be made.
 
     Raises:
         CircuitFailed: the simulation did not complete.
@@ -131,7 +133,8 @@ def sample_equilibrium(
     skipped = math.ceil(BURN_IN / _slowest(network) / grid.step)
     total = skipped + points
     duration = total * grid.step
-    prepared = cells(network, bias, duration, total * grid.substeps, ability, scaling, noise=grid)
+    steps = total * grid.substeps
+    prepared = cells(network, bias, duration, steps, ability, scaling, matrix=matrix, noise=grid)
     run = run_cells(simulator, prepared, rest, Noise(grid, sample))
     # the simulator's steps end on grid points, up to rounding
     index = np.searchsorted(run.time, grid.step * np.arange(skipped + 1, total + 1) * (1 - 1e-9))
@@ -148,18 +151,19 @@ def _slowest(network: LangevinNetwork) -> float:
     return float(max(np.abs(network.spectrum.eigenvalues).min(), 0.05 * fastest_pole(network)))
 
 
-def expected_covariance(network: LangevinNetwork, drive: Injection) -> Array:
-    """(N, N) covariance of a linear network under this noise, on this grid."""
-    return grid_covariance(network.matrix, drive.currents, network.kt, drive.grid.step)
+def expected_covariance(matrix: Array, drive: Injection) -> Array:
+    """(N, N) covariance of states that relax by a matrix under this noise, on this grid."""
+    return grid_covariance(matrix, drive.currents, drive.grid.sigma**2 / 2, drive.grid.step)
 
 
-def covariance_error(network: LangevinNetwork, found: Equilibrium, expected: Array) -> tuple[float, float]:
+def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tuple[float, float]:
     """Frobenius error of a covariance, relative, and its standard error, from that many correlated points.
 
     In the modes of M, which have correlations a_i^|k| from point to point, the variance of a measured covariance is
-    (P_ii P_jj + P_ij²)(1 + a_i a_j)/(1 − a_i a_j) over the number of points.
+    (P_ii P_jj + P_ij²)(1 + a_i a_j)/(1 − a_i a_j) over the number of points. Of a matrix that is not symmetric the modes
+    are those of its symmetric part, which amplifiers' losses change little.
     """
-    rates, modes = np.linalg.eigh(network.matrix)
+    rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
     decay = np.exp(-rates * found.spacing)
     product = np.outer(decay, decay)
     in_modes = modes.T @ expected @ modes

@@ -54,14 +54,18 @@ class Cells:
 
 def cells(
     network: LangevinNetwork, bias: Array, duration: float, steps: int, ability: Capabilities, scaling: Scaling, *,
-    noise: NoiseGrid | None = None, devices: DevicesAsked = "auto", reltol: float = 1e-6,
+    matrix: Array | None = None, noise: NoiseGrid | None = None, devices: DevicesAsked = "auto", reltol: float = 1e-6,
 ) -> Cells:  # fmt: skip
     """A network under (N,) forces, to be run for ``duration`` in ``steps`` equal steps under noise, or more without.
+
+    ``matrix`` takes the place of M: that of the network as it can be made.
 
     Raises:
         DevicesError: compiled cells were asked for and can't be had.
     """
-    choice = choose(network_core(network, bias, duration), scaling, steps, ability, devices, noise=noise)
+    choice = choose(
+        network_core(network, bias, duration, matrix), scaling, steps, ability, devices, noise=noise
+    )
     step = None if noise is None else scaling.seconds(noise.solver_step)
     options = SolverOptions(
         reltol=reltol, rows=steps, step=step, klu=ability.klu and choice.jacobian == "full"
