@@ -71,9 +71,7 @@ def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> Ph
     steps = settings.rows
     if options.step is not None:
         steps = math.ceil(settings.scaling.seconds(core.duration) / options.step)
-    choice = choose(
-        core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise
-    )  # fmt: skip
+    choice = choose(core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise)
     return PhaseLevel(core, replace(choice, remarks=(*said, *choice.remarks)), options)
 
 

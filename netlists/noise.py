@@ -24,10 +24,8 @@ LARGEST_LOSS = 0.1  # of the variance of the fastest node
 # control of the local error that step's, of order h², would be the largest of all: a second breakpoint makes it small.
 FIRST_STRETCH = 0.05  # of the noise's grid step
 _FEWEST, _MOST = 2, 8  # grid points a row, where the user asks for no grid of their own
-DEFECT, _RELTOL = (
-    3e-5,
-    1e-6,
-)  # rad rms of a window of the trained digits without noise, and at which tolerance
+DEFECT = 3e-5  # rad rms, of the worst windows of the trained digits without noise
+_RELTOL = 1e-6  # tolerance at which they have that
 _TYPICAL = 0.35  # slope of the digits' rates, over the bound on it that ``fastest_rate`` is
 
 
