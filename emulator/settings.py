@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
 from device_models.lc_oscillator import Limiter
+from device_models.readout import full_scale
 from emulator.cells import LC_LEVELLING, LC_QUALITY
 from emulator.crosscheck import WINDOWS
 from emulator.demodulate import Demodulation
@@ -110,6 +113,26 @@ def default_acceptance(level: str) -> Acceptance:
 def default_bits(level: str) -> int:
     """Of the converter."""
     return 8 if level == "phase" else 4
+
+
+def settings_for(readout: str, asked: Mapping[str, Any], *, strict: bool = False) -> RunSettings:
+    """Settings of a run of weights with this readout: what depends on it, and on the level, filled in.
+
+    Args:
+        readout: kind of ``device_models.readout``; its range is the converter's.
+        asked: settings as RunSettings takes them, nested; what is not asked for has its default.
+        strict: text is no number.
+
+    Raises:
+        pydantic.ValidationError: unknown or contradictory.
+    """
+    level = asked.get("level", RunSettings.model_fields["level"].default)
+    low, high = full_scale(readout)
+    filled = {
+        "adc": {"bits": default_bits(level), "low": low, "high": high, **asked.get("adc", {})},
+        "acceptance": {**default_acceptance(level).model_dump(), **asked.get("acceptance", {})},
+    }
+    return RunSettings.model_validate({**asked, **filled}, strict=strict)
 
 
 WHILE_RUNNING = frozenset({"samples", "jobs", "time_limit_s", "keep_trajectories"})
