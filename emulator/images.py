@@ -62,6 +62,15 @@ def ticks_of(span: int) -> list[int]:
     return [-d for d in reversed(above)] + [0] + above
 
 
+def swatches(span: int) -> list[tuple[str, str, bool]]:
+    """The scale of ``diverging`` as (difference, CSS colour, whether it is dark)."""
+    scale = ticks_of(span)
+    return [
+        (signed(value), f"rgb({red}, {green}, {blue})", red + green + blue < 450)
+        for value, (red, green, blue) in zip(scale, diverging(np.array(scale), span).tolist(), strict=True)
+    ]
+
+
 def tile(pixels: Pixels) -> bytes:
     """A PNG of RGB pixels (rows, columns, 3), one to one."""
     stream = io.BytesIO()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from device_models.lc_oscillator import LIMITED
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
 from emulator.characterize import cached
@@ -25,7 +26,7 @@ from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, LcArray, lc_core
-from netlists.noise import NoiseError, NoiseGrid, noise_grid
+from netlists.noise import NoiseError, NoiseGrid, noise_grid, solver_step
 from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
@@ -67,21 +68,25 @@ def realise(
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:
     """Compiled or behavioural phase cells."""
     noise, said = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
-    options = phase_options(settings, noise, klu=ability.klu)
-    steps = settings.rows if noise is None else math.ceil(core.duration / noise.solver_step)
-    choice = choose(
-        core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise
-    )  # fmt: skip
+    options = phase_options(core, settings, noise, klu=ability.klu)
+    steps = settings.rows
+    if options.step is not None:
+        steps = math.ceil(settings.scaling.seconds(core.duration) / options.step)
+    choice = choose(core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise)
     return PhaseLevel(core, replace(choice, remarks=(*said, *choice.remarks)), options)
 
 
-def phase_options(settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False) -> SolverOptions:
+def phase_options(
+    core: AnalogCore, settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False
+) -> SolverOptions:
     """Of the solver, at the level ``phase``.
 
     Under noise the steps are equal ones from grid point to grid point: to the control of the local error every grid
     point, where the noise has a kink, looks like an error, and it would cut the step to a twentieth.
     """
-    step = None if noise is None else settings.scaling.seconds(noise.solver_step)
+    step = None
+    if noise is not None:
+        step = settings.scaling.seconds(solver_step(core, noise, settings.rows, settings.reltol))
     return SolverOptions(reltol=settings.reltol, rows=settings.rows, step=step, klu=klu)
 
 
@@ -116,7 +121,7 @@ def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
     asked, name = settings.oscillator, settings.level
     if name == LC:
-        return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+        return level_lc(asked.limiter, asked.epsilon, asked.points_per_cycle or LC_POINTS)
     if name not in BUILT_IN and not Path(name).is_file():
         raise SizingError(
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
@@ -160,7 +165,7 @@ def _lc(
     choice = replace(choice, remarks=(*remarks, *choice.remarks))
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
-    rungs = ladder_of_lc(core, settings.oscillator.cycles, settings.oscillator.quality)
+    rungs = ladder_of_lc(core, settings.oscillator.cycles, array.design.restoring)
     return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs)
 
 
@@ -192,8 +197,8 @@ def lc_array(
     known = cached(simulator, cell, None, lambda part, *_: status(f"lc: {part}"))
     nominal = 1 / cell.period_guess
     array = lc_core(
-        built, nominal, asked.cycles, asked.quality, points_per_cycle=known.points_per_cycle,
-        family_name="lc_tanh",
+        built, nominal, asked.cycles, asked.epsilon, points_per_cycle=known.points_per_cycle,
+        family_name=LIMITED[asked.limiter].family,
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)
     return array, watch, clipped_remark(clipped)

@@ -6,7 +6,6 @@ is shown as text. Pictures go in as data, so that the page asks no server for an
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from pydantic import ValidationError
 
@@ -26,6 +24,7 @@ from emulator.doctor import warnings as shortcomings
 from emulator.explanation import explain, first_to_break
 from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
+from emulator.page import Tile, as_data, page_environment
 from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
@@ -37,14 +36,6 @@ from netlists.weights import Weights
 MOST_SHOWN, MOST_PIXELS = 32, 200_000  # samples shown as images, and pixels of each of their three images
 TILE = 104  # CSS pixels, longer side of an image
 MOST_ROWS = 200  # rows of the table of samples
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One image of a sample as the page shows it: data, and what it shows in words."""
-
-    source: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
     good, total = conclusion.passed, conclusion.samples
     lost = cost(results)
     steps = explain(results)
-    page = _environment().get_template("report.html.j2").render(
+    page = page_environment(numbers=_number_list).get_template("report.html.j2").render(
         title=printable(weights.path.name),
         conclusion=conclusion,
         status="pass" if good == total else "mixed" if good else "fail",
@@ -106,21 +97,8 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
     write_text_whole(folder.report, page)
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emulator"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"figure": figure, "percent": percent, "about": about, "numbers": _number_list}
-    return environment
-
-
 def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-
-
-def _data(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 # -- what the run was ----------------------------------------------------------------------------------------
@@ -326,18 +304,11 @@ def _images(
     size = circuit.shape[1:]
     strip = images.is_strip((size[0], size[1]))
     per_band = 1 if strip else images.PER_BAND
-    scale = images.ticks_of(span)
-    colours = [
-        (images.signed(value), f"rgb({red}, {green}, {blue})", red + green + blue < 450)
-        for value, (red, green, blue) in zip(
-            scale, images.diverging(np.array(scale), span).tolist(), strict=True
-        )
-    ]
     return {
         "bands": [samples[k : k + per_band] for k in range(0, len(samples), per_band)],
         "tile_size": [max(8, round(TILE * side / max(size))) for side in size],
         "pictures": ["circuit", "reference", "difference", *([] if ideal else ["trained model"])],
-        "strip": strip, "top": top, "span": span, "colours": colours, "shown": len(samples),
+        "strip": strip, "top": top, "span": span, "colours": images.swatches(span), "shown": len(samples),
     }  # fmt: skip
 
 
@@ -357,7 +328,9 @@ def _tiles(
     ]
     if trained is not None:
         pictures.append(("trained model", images.grey(trained, top)))
-    tiles = (Tile(_data("png", images.tile(pixels)), f"sample {number}, {name}") for name, pixels in pictures)
+    tiles = (
+        Tile(as_data("png", images.tile(pixels)), f"sample {number}, {name}") for name, pixels in pictures
+    )
     return tuple(tiles), remark
 
 
@@ -399,5 +372,5 @@ def _figures(
             core, pace, kept["trajectory/time"][worst], kept["trajectory/circuit"][worst],
             kept["trajectory/reference"][worst], error[worst],
         )  # fmt: skip
-    drawings = {name: _data("svg+xml", data) for name, data in drawn.items()}
-    return facts | {"drawings": drawings | {"floorplan": _data("png", figures.floorplan(core))}}
+    drawings = {name: as_data("svg+xml", data) for name, data in drawn.items()}
+    return facts | {"drawings": drawings | {"floorplan": as_data("png", figures.floorplan(core))}}
