@@ -70,6 +70,7 @@ from emulator.options import (
     WeightsFile,
     WireCapacitance,
     non_idealities,
+    sigma,
 )
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
@@ -78,6 +79,25 @@ from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
 from emulator.sides import CompareError
 from emulator.simulator import Simulator
 from emulator.thermo.command import app as thermo_app
+from emulator.thermo.options import (
+    OPTION_OF,
+    OTA,
+    AdcRange,
+    Averaging,
+    BiasBits,
+    BusCapacitance,
+    Capacitance,
+    Inputs,
+    OtaBandwidth,
+    OtaGain,
+    OtaRange,
+    Realization,
+    Settle,
+    Volts,
+    check_options,
+    given_options,
+)
+from emulator.thermo.run_command import compile_network_file, run_network_file
 from emulator.verdict import Verdict
 from netlists.as_built import NonIdealityError
 from netlists.cell_file import CellFileError
@@ -88,6 +108,7 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.network_file import holds_modules
 from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
@@ -147,7 +168,9 @@ def _option(place: tuple[str | int, ...]) -> str:
     """The option that sets what a validation complains of."""
     name = str(place[-1]) if place else "settings"
     # the weights have bits too, and theirs are called so
-    others = {"time_limit_s": "time-limit"} | ({} if "non_idealities" in place else {"bits": "adc-bits"})
+    others = {"time_limit_s": "time-limit", **OPTION_OF} | (
+        {} if "non_idealities" in place else {"bits": "adc-bits"}
+    )
     return "--" + others.get(name, name.replace("_", "-"))
 
 
@@ -173,6 +196,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
     "Interrupted? The same command with --resume goes on."
 )
 def run(
+    context: typer.Context,
     weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for results, report, picture and netlist.")],
     samples: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 8,
@@ -210,7 +234,7 @@ def run(
     trust_includes: TrustIncludes = False,
     bits: Bits = None,
     quantizer: QuantizerName = None,
-    noise: Noise = 0.0,
+    noise: Noise = "off",
     noise_step: NoiseStep = None,
     mismatch_coupling: MismatchCoupling = "0",
     mismatch_shil: MismatchShil = "0",
@@ -235,6 +259,18 @@ def run(
     keep_trajectories: Annotated[int, typer.Option(
         min=0, help="Samples whose whole run goes into results.h5."
     )] = 4,
+    inputs: Inputs = None,
+    realization: Realization = "ideal",
+    capacitance: Capacitance = 1e-12,
+    volts: Volts = 0.01,
+    bus_capacitance: BusCapacitance = 0.0,
+    bias_bits: BiasBits = None,
+    ota_gain: OtaGain = OTA.gain,
+    ota_bandwidth: OtaBandwidth = OTA.bandwidth_hz,
+    ota_range: OtaRange = OTA.input_range,
+    settle: Settle = 4,
+    averaging: Averaging = 50.0,
+    adc_range: AdcRange = None,
     overwrite: Annotated[bool, typer.Option(
         "--overwrite", help="Replace an earlier run's results in --out."
     )] = False,
@@ -247,8 +283,22 @@ def run(
     Each sample starts from a random state, runs as a circuit in ngspice, is compared with an independent
     reference solver, and is read out through an ADC. A sample passes if its defect stays below 1e-3 rad rms
     in every window and 99 % of its codes are within 1 LSB of the reference's.
+
+    Of a network of modules (`ais thermo build`): operating point, settling and, with --noise on, equilibrium sampling
+    of every input, against linear algebra.
     """
     mode = _mode(overwrite, resume)
+    if _is_network(context, weights):
+        asked = {
+            "inputs": inputs, "realization": realization, "tau": tau, "capacitance": capacitance, "volts": volts,
+            "bus_capacitance": bus_capacitance, "bias_bits": bias_bits, "clip": clip, "ota_gain": ota_gain,
+            "ota_bandwidth": ota_bandwidth, "ota_range": ota_range, "settle": settle, "averaging": averaging,
+            "adc_range": adc_range, "adc_bits": adc_bits, "noise": noise, "noise_step": noise_step, "seed": seed,
+            "samples": samples if "samples" in given_options(context) else None,
+        }  # fmt: skip
+        with _unusable_input(), _terminated_as_interrupted():
+            run_network_file(weights, out, mode, asked)
+        return
     with _unusable_input():
         checked = read_weights(weights)
         settings = settings_for(checked.core.readout, {
@@ -261,7 +311,7 @@ def run(
                 "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
-                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                bits=bits, quantizer=quantizer, noise=sigma(noise), noise_step=noise_step,
                 mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
                 dead=dead, stuck=stuck, temperature=temperature, corner=corner, chip=chip,
             ),
@@ -495,6 +545,14 @@ def sweep(
         stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
 
 
+def _is_network(context: typer.Context, weights: Path) -> bool:
+    """Whether the file holds a network of modules; options that mean nothing to what it holds are refused."""
+    with _unusable_input():
+        found = holds_modules(weights)
+    check_options(context, network=found)
+    return found
+
+
 def _mode(overwrite: bool, resume: bool) -> Mode:
     if overwrite and resume:
         stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
@@ -508,6 +566,7 @@ def _mode(overwrite: bool, resume: bool) -> Mode:
     "ngspice -b -r testbench.raw testbench.cir",
 )
 def compile_command(
+    context: typer.Context,
     weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for the netlist files; replaces an earlier call's.")],
     level: Level = "phase",
@@ -539,7 +598,7 @@ def compile_command(
     trust_includes: TrustIncludes = False,
     bits: Bits = None,
     quantizer: QuantizerName = None,
-    noise: Noise = 0.0,
+    noise: Noise = "off",
     noise_step: NoiseStep = None,
     mismatch_coupling: MismatchCoupling = "0",
     mismatch_shil: MismatchShil = "0",
@@ -547,13 +606,33 @@ def compile_command(
     dead: Dead = "0",
     stuck: Stuck = "0",
     chip: Chip = 0,
+    inputs: Inputs = None,
+    realization: Realization = "ideal",
+    capacitance: Capacitance = 1e-12,
+    volts: Volts = 0.01,
+    bus_capacitance: BusCapacitance = 0.0,
+    bias_bits: BiasBits = None,
+    ota_gain: OtaGain = OTA.gain,
+    ota_bandwidth: OtaBandwidth = OTA.bandwidth_hz,
+    ota_range: OtaRange = OTA.input_range,
 ) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
 
     At the waveform levels (lc, ring, a cell of your own) the cell is characterised first, where that is not known from
     before, and beside the netlist go placement.csv, coupler_codes.csv, weights.mem (the codes' memory image) and
     floorplan.png. With --dialect verilog-a: one module for each number of neighbours that the core needs, in cells.va.
+
+    Of a network of modules: parts, a subcircuit a module and a skip, and a bench in which an input's force steps up.
     """
+    if _is_network(context, weights):
+        asked = {
+            "inputs": inputs, "realization": realization, "tau": tau, "capacitance": capacitance, "volts": volts,
+            "bus_capacitance": bus_capacitance, "bias_bits": bias_bits, "clip": clip, "ota_gain": ota_gain,
+            "ota_bandwidth": ota_bandwidth, "ota_range": ota_range, "sample": sample, "reltol": reltol,
+        }  # fmt: skip
+        with _unusable_input():
+            compile_network_file(weights, out, dialect, asked)
+        return
     with _unusable_input():
         core = read_weights(weights).core
         settings = RunSettings.model_validate({
@@ -566,7 +645,7 @@ def compile_command(
                 "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
-                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                bits=bits, quantizer=quantizer, noise=sigma(noise), noise_step=noise_step,
                 mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
                 dead=dead, stuck=stuck, chip=chip,
             ),

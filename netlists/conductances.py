@@ -140,10 +140,14 @@ def realised(
     if clip:
         found = _clipped(wanted, scaling)
         _check_signs(found)
-    outside = [said for each in _all(wanted, scaling) if (said := _outside(*each))]
+    outside = [
+        (said, limits) for what, s, limits in _all(wanted, scaling) if (said := _outside(what, s, limits))
+    ]
     if not outside:
         return wanted, ""
-    said = f"{wanted.technology.name}: {'; '.join(outside)}"
+    ranges = dict.fromkeys(f"from {limits.low:g} to {limits.high:g} S, {limits.why}" for _, limits in outside)
+    listed = "; ".join(said for said, _ in outside)
+    said = f"{wanted.technology.name}: {listed}. What can be made is {' and '.join(ranges)}"
     if not clip:
         raise ConductanceError(f"{said}. {_advice(wanted, scaling)}")
     return found, f"clipped to what can be made: {said}"
@@ -181,10 +185,7 @@ def _outside(what: str, siemens: Array, limits: SiemensRange) -> str:
         for which, word in ((small, "small"), (large, "large"))
         if which.any()
     ]
-    return (
-        f"{int((small | large).sum())} of {len(siemens)} {what} can't be made, {' and '.join(said)}; "
-        f"from {limits.low:g} to {limits.high:g} S can: {limits.why}"
-    )
+    return f"{int((small | large).sum())} of {len(siemens)} {what} can't be made, {' and '.join(said)}"
 
 
 def _advice(wanted: Conductances, scaling: NetworkScaling) -> str:

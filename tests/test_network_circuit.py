@@ -262,7 +262,7 @@ def test_conductances_out_of_range_are_counted_and_clipped(any_simulator: Simula
         realised(wanted, SCALING)
     for words in (
         "differential: 2 of 3 couplings can't be made, 2 too small, down to 1e-08 S (10 times)",
-        "from 1e-07 to 0.001 S can: 1 kΩ to 10 MΩ",
+        "What can be made is from 1e-07 to 0.001 S, 1 kΩ to 10 MΩ",
         "--tau",
         "--clip",
     ):

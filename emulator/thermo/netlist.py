@@ -59,7 +59,7 @@ def network_netlist(
     dialect: Dialect,
     split: str | None,
     sample: int,
-    reltol: float,
+    reltol: float = 1e-6,
 ) -> NetworkNetlist:
     """The files of a network in a dialect, its bench driven by one input.
 

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from device_models.conductances import Ota, TechnologyName
 from emulator.thermo.circuit import NetworkSettings
 from netlists.scaling import NetworkScaling
 
 _PANEL = "Langevin networks"
+OTA = Ota()
 
 
 def _said(model: type[NetworkScaling] | type[Ota] | type[NetworkSettings], field: str) -> str:
@@ -62,6 +62,10 @@ AdcRange = Annotated[float | None, typer.Option(
     help="Full scale of the converter, either way, in units of state; default: what the inputs take at rest.",
 )]  # fmt: skip
 
+# settings whose option is called something else
+OPTION_OF = {
+    "split": "inputs", "gain": "ota-gain", "bandwidth_hz": "ota-bandwidth", "input_range": "ota-range",
+}  # fmt: skip
 NETWORKS_ALONE = frozenset({
     "inputs", "realization", "capacitance", "volts", "bus_capacitance", "bias_bits", "ota_gain", "ota_bandwidth",
     "ota_range", "settle", "averaging", "adc_range",
@@ -89,11 +93,8 @@ def network_settings(given: dict[str, Any]) -> NetworkSettings:
 
 def given_options(context: typer.Context) -> set[str]:
     """Parameters that the user gave by hand."""
-    return {
-        name
-        for name in context.params
-        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    }
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
 def check_options(context: typer.Context, *, network: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.thermo.transients import Run
-from netlists.core import Array
+from netlists.core import Array, Index
 
 FAINTEST = 1e-2  # of the strongest mode at the start: others are not measured
 DECAYED = 1e-2  # of a mode's own start: how far it is followed
@@ -67,7 +67,7 @@ def relaxation(run: Run, rest: Array, matrix: Array) -> Relaxation:
     return Relaxation(np.array(rates), np.array(measured), len(values))
 
 
-def settling_time(run: Run, rest: Array, shown: Array, tolerance: float) -> float:
+def settling_time(run: Run, rest: Array, shown: Index, tolerance: float) -> float:
     """Model time after which the ``shown`` nodes stay within ``tolerance`` of (N,) states of rest, relative to these.
 
     Between points of the transient it is interpolated; NaN if they never settle.

@@ -14,7 +14,7 @@ from emulator.thermo.grid_covariance import grid_covariance
 from emulator.thermo.heun import LARGEST_STEP, largest_step
 from emulator.thermo.transients import cells, run_cells
 from netlists.conductances import Conductances
-from netlists.core import Array
+from netlists.core import Array, Index
 from netlists.johnson import johnson_matrix
 from netlists.network import LangevinNetwork
 from netlists.noise import LARGEST_LOSS, Mixing, Noise, NoiseError, NoiseGrid, kept_variance
@@ -35,12 +35,14 @@ class Injection:
         kind: isotropic, the Boltzmann answer; johnson, of every conductance.
         grid: times and sources.
         currents: (N, N) Q, the density of the nodes' rates over 2 kT.
+        substeps: equal steps of the solver between two grid points.
         remarks: on what the grid costs.
     """
 
     kind: NoiseKind
     grid: NoiseGrid
     currents: Array
+    substeps: int = 1
     remarks: tuple[str, ...] = ()
 
 
@@ -86,8 +88,8 @@ def injection(
         # as many sources as nodes do what one a conductance does: what comes together at the nodes is the same
         values, vectors = np.linalg.eigh(currents)
         mixing = Mixing(vectors * np.sqrt(np.maximum(values, 0.0)))
-    grid = NoiseGrid(math.sqrt(2 * network.kt), step, seed, substeps, mixing)
-    return Injection(kind, grid, currents, (said,) if lost > 1.1 * LARGEST_LOSS else ())
+    grid = NoiseGrid(math.sqrt(2 * network.kt), step, seed, mixing)
+    return Injection(kind, grid, currents, substeps, (said,) if lost > 1.1 * LARGEST_LOSS else ())
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def sample_equilibrium(
     skipped = math.ceil(BURN_IN / _slowest(network) / grid.step)
     total = skipped + points
     duration = total * grid.step
-    steps = total * grid.substeps
+    steps = total * drive.substeps
     prepared = cells(network, bias, duration, steps, ability, scaling, matrix=matrix, noise=grid)
     run = run_cells(simulator, prepared, rest, Noise(grid, sample))
     # the simulator's steps end on grid points, up to rounding
@@ -160,8 +162,8 @@ def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tupl
     """Frobenius error of a covariance, relative, and its standard error, from that many correlated points.
 
     In the modes of M, which have correlations a_i^|k| from point to point, the variance of a measured covariance is
-    (P_ii P_jj + P_ij²)(1 + a_i a_j)/(1 − a_i a_j) over the number of points. Of a matrix that is not symmetric the modes
-    are those of its symmetric part, which amplifiers' losses change little.
+    (P_ii P_jj + P_ij²)(1 + a_i a_j)/(1 − a_i a_j) over the number of points. Of a matrix that is not symmetric the
+    modes are those of its symmetric part, from which amplifiers' losses differ little.
     """
     rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
     decay = np.exp(-rates * found.spacing)
@@ -173,7 +175,7 @@ def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tupl
     return float(np.linalg.norm(found.covariance - expected)) / size, math.sqrt(float(variance)) / size
 
 
-def averaged(found: Equilibrium, shown: Array, length: int) -> Array:
+def averaged(found: Equilibrium, shown: Index, length: int) -> Array:
     """(B, V) averages of the ``shown`` nodes over stretches of ``length`` points, one after another."""
     blocks = len(found.states) // length
     kept = found.states[: blocks * length, shown]

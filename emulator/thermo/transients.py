@@ -58,6 +58,8 @@ def cells(
 ) -> Cells:  # fmt: skip
     """A network under (N,) forces, to be run for ``duration`` in ``steps`` equal steps under noise, or more without.
 
+    Under noise a whole number of steps has to lie between two grid points.
+
     ``matrix`` takes the place of M: that of the network as it can be made.
 
     Raises:
@@ -66,7 +68,7 @@ def cells(
     choice = choose(
         network_core(network, bias, duration, matrix), scaling, steps, ability, devices, noise=noise
     )
-    step = None if noise is None else scaling.seconds(noise.solver_step)
+    step = None if noise is None else scaling.seconds(duration / steps)
     options = SolverOptions(
         reltol=reltol, rows=steps, step=step, klu=ability.klu and choice.jacobian == "full"
     )
