@@ -299,3 +299,49 @@ def test_grids_too_coarse_are_refused_or_warned_of() -> None:
         injection(network, "isotropic", 0, step=0.3)
     with pytest.raises(NoiseError, match="temperature kT is 0"):
         injection(replace(network, kt=0.0), "isotropic", 0)
+
+
+def test_double_wells_are_left_at_kramers_rate(compiling: Simulator) -> None:
+    """A barrier of 4 kT, 128 nodes: hops from bottom to bottom over the time spent there."""
+    nodes, kt = 128, 0.25
+    network = one_module(
+        np.zeros((nodes, nodes)),
+        np.full(nodes, -1.0),
+        np.full(nodes, 0.25),
+        np.zeros(nodes),
+        kt,
+        range(nodes),
+    )
+    well = Well(-1.0, 0.25, 0.0, kt)
+    bottom = math.sqrt(2)
+    drive = injection(network, "isotropic", 5, step=0.01)
+    found = sample_equilibrium(
+        compiling,
+        find_capabilities(compiling),
+        network,
+        network.bias,
+        drive,
+        SCALING,
+        np.full(nodes, bottom),
+        25_000,
+    )
+    # which bottom a node was at last; where it has been at none yet, the one it started at
+    side = np.where(found.states > 0.8 * bottom, 1, np.where(found.states < -0.8 * bottom, -1, 0))
+    side[0] = np.where(side[0] == 0, 1, side[0])
+    last = np.maximum.accumulate(np.where(side != 0, np.arange(len(side))[:, None], 0), axis=0)
+    settled = np.take_along_axis(side, last, axis=0)
+    hops = int((np.diff(settled, axis=0) != 0).sum())
+    rate = hops / (nodes * len(found.states) * found.spacing)
+    assert hops > 150
+    # hops are Poisson's; the grid's noise, a percent too cool at these rates, costs four of the rate
+    assert rate == pytest.approx(well.escape_rate(), rel=0.04 + 3 / math.sqrt(hops))
+    assert rate == pytest.approx(well.kramers_rate(), rel=0.2)
+
+
+def test_a_noisy_run_of_two_coupled_modules_takes_seconds(compiling: Simulator) -> None:
+    """64 + 64 nodes, rank 16, two thousand grid points: at most 5 s of the simulator's processor time."""
+    network = random_network((64, 64), rank=16, seed=5)
+    drive, found = sampled(compiling, network, 2000)
+    assert drive.grid.mixing is None
+    assert found.states.shape == (2000, 128)
+    assert found.cpu_s < 5
