@@ -131,7 +131,9 @@ def _draw_nulls(panels: list[Axes], comparison: Comparison) -> None:
     """What rearrangements of the samples give, and what the samples themselves do."""
     assert comparison.test is not None
     for axes, (name, null) in zip(panels, comparison.test.figures.items(), strict=True):
-        axes.hist(null.values, bins=30, color=FAINT, alpha=0.4, label="rearranged")
+        axes.hist(
+            null.values, bins=30, range=_range_of(null.values), color=FAINT, alpha=0.4, label="rearranged"
+        )
         axes.axvline(null.limit, color=INK, lw=1.0, ls=(0, (4, 3)), label="95 % are below")
         axes.axvline(null.measured, color=RED if null.p < ALPHA else BLUE, lw=2.0, label="measured")
         axes.set_title(f"{name}\np = {null.p:.2g}")
@@ -141,6 +143,17 @@ def _draw_nulls(panels: list[Axes], comparison: Comparison) -> None:
         axes.grid(axis="y", visible=False)
     panels[0].set_ylabel("rearrangements")
     panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.4)
+
+
+def _range_of(values: Array) -> tuple[float, float]:
+    """From the smallest to the largest, with some room if they hardly differ."""
+    low, high = float(values.min()), float(values.max())
+    room = (
+        max(1e-6 * max(abs(low), abs(high)), 1e-12)
+        if high - low < 1e-6 * max(abs(low), abs(high), 1e-6)
+        else 0.0
+    )
+    return low - room, high + room
 
 
 def _draw_distances(panels: list[Axes], comparison: Comparison) -> None:

@@ -111,8 +111,8 @@ class Comparison:
             return ""
         found, expected = self.quality, self.test
         return (
-            f" Precision is {share(found.precision.measured)} and recall {share(found.recall.measured)}; samples of the "
-            f"data’s distribution would have {share(expected.precision)} and {share(expected.recall)}."
+            f" Precision is {share(found.precision.measured)} and recall {share(found.recall.measured)}; samples of "
+            f"the data’s distribution would have {share(expected.precision)} and {share(expected.recall)}."
         )
 
 
