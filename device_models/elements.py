@@ -71,10 +71,11 @@ class Transconductance:
 
 @dataclass(frozen=True, slots=True)
 class Behavioural:
-    """A current in ampere, an expression of voltages and ``TIME``, from the first node through to the second.
+    """A current in ampere, an expression of voltages, currents and ``TIME``, from the first node through to the second.
 
     ``controls`` says between which nodes each voltage symbol stands, ``where`` which symbols are short for an
-    expression of parameters and ``TIME`` (a scheduled weight, say); other symbols are parameters.
+    expression of parameters and ``TIME`` (a scheduled weight, say), ``sensed`` which symbols are the current through a
+    voltage source of the same block, by its name, from its first node to its second; other symbols are parameters.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Behavioural:
     current: sp.Expr
     controls: Mapping[sp.Symbol, tuple[str, str]]
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    sensed: Mapping[sp.Symbol, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ class Source:
     kind: Literal["voltage", "current"]
     nodes: tuple[str, str]
     waveform: Waveform
+
+
+def ammeter(name: str, nodes: tuple[str, str]) -> Source:
+    """A source of 0 V, whose current other elements can sense: the one way that every simulator has."""
+    return Source(name, "voltage", nodes, Dc(0.0))
 
 
 @dataclass(frozen=True, slots=True)

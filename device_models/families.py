@@ -8,7 +8,7 @@ from types import MappingProxyType
 from device_models.ising import POLYNOMIAL_ISING, TANH_FEATURE_ISING, TANH_ISING
 from device_models.kuramoto import KURAMOTO, KURASHIL
 from device_models.langevin import LANGEVIN
-from device_models.lc_oscillator import LC, LC_TANH
+from device_models.lc_oscillator import LIMITED
 from device_models.model import CellModel
 
 FAMILIES: Mapping[str, CellModel] = MappingProxyType(
@@ -19,7 +19,7 @@ FAMILIES: Mapping[str, CellModel] = MappingProxyType(
 )
 
 # Circuits at the waveform level, made of a trained family by the compiler: nobody trains them, no file names them
-REALISATIONS: Mapping[str, CellModel] = MappingProxyType({model.family: model for model in (LC, LC_TANH)})
+REALISATIONS: Mapping[str, CellModel] = MappingProxyType({model.family: model for model in LIMITED.values()})
 
 
 def family(name: str) -> CellModel:

@@ -65,6 +65,20 @@ class Carrier:
 
 
 @dataclass(frozen=True)
+class Resonator:
+    """An inductor from the state's node to ground, whose current is a second state of the cell.
+
+    Attributes:
+        current: y, in units of C/τ times one volt; self terms may depend on it.
+        inductance: relative, a parameter of scope ``node``: 1 makes τ²/C henry, which resonates with the cell's
+            capacitor at one radian per model time unit. Self terms may depend on it too.
+    """
+
+    current: sp.Symbol
+    inductance: Parameter
+
+
+@dataclass(frozen=True)
 class CellModel:
     """A family of analog cells, as mathematics.
 
@@ -72,10 +86,9 @@ class CellModel:
 
         dx_i/dt = self_term(x_i) + coupling(x_i, {Σ_j K_ij f(x_j) for every feature f})
 
-    and, with a resonator, a second state: the current y_i (in units of C/τ times one volt) of an inductor from the
-    state's node to ground,
+    and, with a resonator, a second state: the current y_i of its inductor,
 
-        dx_i/dt = self_term(x_i) + coupling(...) − y_i,   dy_i/dt = x_i / inductance_i
+        dx_i/dt = self_term(x_i, y_i) + coupling(...) − y_i,   dy_i/dt = x_i / inductance_i
 
     Attributes:
         family: name in the weights file and in the netlist (lower case, identifier).
@@ -90,8 +103,7 @@ class CellModel:
         source: where the equation comes from.
         default_readout: kind of ``device_models.readout`` that suits the state.
         carrier: the common reference, if ``self_term`` depends on time through its phase.
-        resonator: the relative inductance, a parameter of scope ``node``: 1 makes τ²/C henry, which resonates
-            with the cell's capacitor at one radian per model time unit. None: there is no inductor.
+        resonator: the inductor that makes a tank of the cell; None: there is none.
     """
 
     family: str
@@ -105,7 +117,7 @@ class CellModel:
     source: str
     default_readout: str = "linear"
     carrier: Carrier | None = None
-    resonator: Parameter | None = None
+    resonator: Resonator | None = None
 
     def __post_init__(self) -> None:
         if not self.family.isidentifier() or self.family != self.family.lower():
@@ -116,14 +128,38 @@ class CellModel:
         time = {self.carrier.phase} if self.carrier else set()
         known = {p.symbol for p in self.parameters}
         common = {p.symbol for p in self.parameters if p.scope == "core"}
+        tank = {self.resonator.current, self.resonator.inductance.symbol} if self.resonator else set()
         for what, expression, allowed in [
-            ("self_term", self.self_term, own | known | time),
+            ("self_term", self.self_term, own | known | time | tank),
             ("coupling", self.coupling, own | known | set(self.sums.values())),
             *((f"feature {name}", expression, own | common) for name, expression in self.features.items()),
         ]:
             unknown = expression.free_symbols - allowed
             if unknown:
                 raise ValueError(f"{self.family}: {what} uses unknown symbols {sorted(map(str, unknown))}")
+
+    @property
+    def given(self) -> tuple[Parameter, ...]:
+        """The parameters, and the inductance where there is a resonator: what a node or the core is told."""
+        return (*self.parameters, *((self.resonator.inductance,) if self.resonator else ()))
+
+    @property
+    def states(self) -> tuple[sp.Symbol, ...]:
+        """The state, and the resonator's current."""
+        return (self.state.symbol, *((self.resonator.current,) if self.resonator else ()))
+
+    @property
+    def rates(self) -> tuple[sp.Expr, ...]:
+        """Rate of each of ``states``, with the sums as symbols, per model time unit."""
+        rate = self.self_term + self.coupling
+        if self.resonator is None:
+            return (rate,)
+        return (rate - self.resonator.current, self.state.symbol / self.resonator.inductance.symbol)
+
+    @property
+    def senses_current(self) -> bool:
+        """Whether the self term depends on the resonator's current."""
+        return self.resonator is not None and self.resonator.current in self.self_term.free_symbols
 
     def parameter(self, name: str) -> Parameter:
         """The parameter called ``name``; KeyError names the known ones."""

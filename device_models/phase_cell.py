@@ -20,6 +20,7 @@ from device_models.elements import (
     Inductor,
     Resistor,
     Value,
+    ammeter,
 )
 from device_models.model import OTHER, OWN, CellModel, CouplingForm, coupling_form, pair_rate
 
@@ -27,6 +28,7 @@ AIS_C, AIS_G, AIS_W = sp.symbols("ais_c ais_g ais_w", positive=True)
 CARRIER = AIS_W.name  # global parameter: the common reference's angular frequency, rad/s
 INITIAL_CURRENT = "ic"  # parameter of a cell with a resonator
 _WEIGHT = sp.Symbol("weight", real=True)
+_AMPERE = sp.Symbol("i_tank", real=True)
 _FORMS: Mapping[CouplingForm, str] = {
     "reciprocal": "reciprocal: one current between the two nodes",
     "mutual": "mutual: each node drives a current into the other, at the same weight",
@@ -59,7 +61,7 @@ def cell_block(model: CellModel, chunks: int) -> Block:
     port = str(model.state.symbol)
     where: dict[sp.Symbol, sp.Expr] = common_symbols(model)
     parameters: dict[str, Value] = {}
-    for parameter in model.parameters:
+    for parameter in model.given:
         if parameter.scope == "node":
             where[parameter.symbol] = sp.Symbol(parameter.name, real=True)
             parameters[parameter.name] = parameter.default
@@ -69,14 +71,20 @@ def cell_block(model: CellModel, chunks: int) -> Block:
     if model.carrier is not None:
         where[model.carrier.phase] = AIS_W * TIME
     tank: tuple[Element, ...] = ()
-    if model.resonator is not None:
-        parameters |= {model.resonator.name: model.resonator.default, INITIAL_CURRENT: 0.0}
-        relative, start = (
-            sp.Symbol(model.resonator.name, positive=True),
-            sp.Symbol(INITIAL_CURRENT, real=True),
-        )
-        tank = (Inductor("tank", (port, GROUND), relative * AIS_C / (AIS_G * AIS_G), start),)
+    sensed: dict[sp.Symbol, str] = {}
     rate, sums = model.self_term, summing_ports(model)
+    if model.resonator is not None:
+        henry = sp.Symbol(model.resonator.inductance.name, positive=True) * AIS_C / (AIS_G * AIS_G)
+        parameters[INITIAL_CURRENT] = 0.0
+        end = GROUND
+        if model.senses_current:
+            end = f"{port}_{model.resonator.current}"
+            sensed[_AMPERE] = "sense"
+            rate = rate.subs(model.resonator.current, _AMPERE / AIS_G)
+        tank = (
+            Inductor("tank", (port, end), henry, sp.Symbol(INITIAL_CURRENT, real=True)),
+            *(ammeter(name, (end, GROUND)) for name in sensed.values()),
+        )
     controls = {model.state.symbol: (port, GROUND)}
     if sums:
         rate = rate + model.coupling
@@ -88,7 +96,7 @@ def cell_block(model: CellModel, chunks: int) -> Block:
             Capacitor("state", (port, GROUND), AIS_C),
             *tank,
             *(Resistor(node, (node, GROUND), 1 / AIS_G) for node in sums.values()),
-            Behavioural("self", (GROUND, port), _product(AIS_G, rate), controls, where),
+            Behavioural("self", (GROUND, port), _product(AIS_G, rate), controls, where, sensed),
         ),
         title=f"Cell: {model.title}",
         parameters=parameters,

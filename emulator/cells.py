@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from device_models.lc_cell import lc_cell
+from device_models.lc_oscillator import LIMITED, Limiter
 from device_models.oscillator_cell import OscillatorCell
 from device_models.ring_oscillator import ring_cell
 from netlists.cell_file import CellFileError, read_cell
 from netlists.lc_design import design_lc
 
-LC_FREQUENCY, LC_QUALITY, LC_POINTS = 100e6, 2.0, 64
+LC_FREQUENCY, LC_LEVELLING, LC_QUALITY, LC_POINTS = 100e6, 2.0, 2.0, 64
 
 
-def level_lc(quality: float = LC_QUALITY, points: int = LC_POINTS) -> OscillatorCell:
-    """The LC cell of the level ``lc``: tanh-limited, tuned to run at its frequency in the steps of the level."""
-    design = design_lc(1 / quality, points_per_cycle=points, family_name="lc_tanh")
-    cell = lc_cell(LC_FREQUENCY, quality, limiter="tanh", inductance=design.inductance)
+def level_lc(
+    limiter: Limiter = "levelled", epsilon: float = LC_LEVELLING, points: int = LC_POINTS
+) -> OscillatorCell:
+    """An LC cell of the level ``lc``, tuned to run at its frequency in the steps of the level."""
+    design = design_lc(epsilon, points_per_cycle=points, family_name=LIMITED[limiter].family)
+    cell = lc_cell(LC_FREQUENCY, epsilon, limiter=limiter, inductance=design.inductance)
     return replace(cell, points_per_cycle=points)
 
 
 BUILT_IN: Mapping[str, Callable[[], OscillatorCell]] = {
     "lc": level_lc, "ring": ring_cell, "van-der-pol": lc_cell,
+    "differential-pair": partial(level_lc, "tanh", 1 / LC_QUALITY),
 }  # fmt: skip
 
 

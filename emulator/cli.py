@@ -20,21 +20,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from device_models.adc import AdcSettings
 from device_models.families import family
 from device_models.oscillator_cell import OscillatorCell
-from device_models.readout import full_scale as readout_range
 from emulator import doctor as doctor_module
+from emulator.campaign.engines import ClusterError
+from emulator.campaign.file import CampaignError
+from emulator.campaign.sweep import sweep as sweep_job
+from emulator.campaign.terminal import Terminal
 from emulator.cell_runs import BenchFailed, CellFault
-from emulator.cells import LC_QUALITY, find_cell
+from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
+from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
-from emulator.folder import REPORT, FolderError, Mode
+from emulator.folder import REPORT
 from emulator.inspection import InspectError, Inspection, inspect_file
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
@@ -49,6 +52,8 @@ from emulator.options import (
     Detuning,
     FullScale,
     Level,
+    Levelling,
+    LimiterName,
     MismatchCoupling,
     MismatchShil,
     Noise,
@@ -69,7 +74,7 @@ from emulator.options import (
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
-from emulator.settings import DEFAULT_RELTOL, RunSettings, default_acceptance, default_bits
+from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
 from emulator.sides import CompareError
 from emulator.simulator import Simulator
 from emulator.verdict import Verdict
@@ -129,7 +134,7 @@ def _warn(message: str) -> None:
 
 _UNUSABLE_INPUT = (
     FolderError, NgspiceUnavailable, DevicesError, InspectError, CellFault, CellFileError, SizingError, LcDesignFailed,
-    NetlistError, NonIdealityError, CompareError, NoiseError,
+    NetlistError, NonIdealityError, CompareError, NoiseError, CampaignError, ClusterError,
 )  # fmt: skip
 
 
@@ -203,6 +208,8 @@ def run(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     demodulation: Annotated[Demodulation, typer.Option(
         help="How phases are read from waveforms: iq, crossings (of zero), or flipflops (n-tap sampling, as on chips)."
@@ -251,30 +258,26 @@ def run(
     reference solver, and is read out through an ADC. A sample passes if its defect stays below 1e-3 rad rms
     in every window and 99 % of its codes are within 1 LSB of the reference's.
     """
-    if overwrite and resume:
-        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
-    mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
+    mode = _mode(overwrite, resume)
     with _unusable_input():
         checked = read_weights(weights)
-        low, high = readout_range(checked.core.readout)
-        settings = RunSettings.model_validate({
+        settings = settings_for(checked.core.readout, {
             "samples": samples, "seed": seed, "level": level, "devices": devices, "jacobian": jacobian,
             "scaling": Scaling.model_validate({"tau": tau}), "reltol": reltol, "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "demodulation": demodulation,
-                "taps": taps, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
-                "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "demodulation": demodulation, "taps": taps, "pitch_um": pitch_um,
+                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
                 bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
                 mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
                 dead=dead, stuck=stuck, temperature=temperature, corner=corner, chip=chip,
             ),
-            "adc": AdcSettings(bits=adc_bits or default_bits(level), low=low, high=high),
-            "acceptance": default_acceptance(level),
             "time_limit_s": time_limit, "keep_trajectories": keep_trajectories,
             **({"jobs": jobs} if jobs is not None else {}),
+            **({"adc": {"bits": adc_bits}} if adc_bits is not None else {}),
         })  # fmt: skip
     kept = f"Finished samples are kept in {out}; the same command with --resume goes on"
     with _unusable_input():
@@ -455,6 +458,60 @@ def _conclude(results: Results, out: Path) -> None:
 
 
 @app.command(
+    epilog="Example: ais sweep examples/campaigns/bits.toml --out out/bits. "
+    "Interrupted? The same command with --resume goes on."
+)
+def sweep(
+    campaign: Annotated[Path, typer.Argument(
+        help="Campaign file (TOML): weights files, samples, seeds, and a grid or list of settings.", show_default=False
+    )],
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for campaign.h5, report and figures; default: out/ and the campaign file's name.",
+        show_default=False,
+    )] = None,
+    jobs: Annotated[int | None, typer.Option(
+        min=1, help="Simulators side by side; default: one a processor.", show_default=False
+    )] = None,
+    cluster: Annotated[str | None, typer.Option(
+        help="Address of a Dask scheduler, such as tcp://host:8786: its workers simulate, with the same version of "
+        "this package and the same ngspice as here.", show_default=False,
+    )] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier campaign's results.")] = False,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Finish an interrupted campaign, or add points, seeds or samples to it."
+    )] = False,
+) -> None:  # fmt: skip
+    """Run a campaign: a grid or list of settings x weights files x seeds x samples.
+
+    Every sample is made as by `ais run`. The report shows quality and fidelity against each setting that is swept,
+    with confidence intervals, and the first value at which quality falls.
+    """
+    if jobs is not None and cluster is not None:
+        _stop(UNUSABLE, "--jobs is of this machine, and --cluster takes another's workers: choose one")
+    mode, folder = _mode(overwrite, resume), out if out is not None else Path("out") / campaign.stem
+    kept = f"Finished samples are kept in {folder}; the same command with --resume goes on"
+    with _unusable_input():
+        try:
+            with _terminated_as_interrupted(), Terminal(errors) as terminal:
+                swept = sweep_job(campaign, folder, mode, terminal, jobs=jobs, address=cluster)
+        except KeyboardInterrupt:
+            _stop(FAILED, f"interrupted. {kept}")
+        except (ClusterError, NgspiceUnavailable):  # RuntimeErrors too, but nothing was done yet
+            raise
+        except (OSError, RuntimeError) as error:
+            _stop(FAILED, f"{error}. {kept}")
+    console.print(Text(f"report: {printable(str(swept.report), longest=None)}"), soft_wrap=True)
+    if swept.failed:
+        _stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
+
+
+def _mode(overwrite: bool, resume: bool) -> Mode:
+    if overwrite and resume:
+        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+    return "overwrite" if overwrite else "resume" if resume else "new"
+
+
+@app.command(
     name="compile",
     epilog="Examples: ais compile examples/digits16-kurashil.h5 --out out/netlist; "
     "ais compile weights.h5 --level ring --cycles 200 --out out/ring. Then, in that folder: "
@@ -484,6 +541,8 @@ def compile_command(
     coupler: CouplerName = None,
     full_scale: FullScale = None,
     clip: Clip = False,
+    limiter: LimiterName = "levelled",
+    levelling: Levelling = LC_LEVELLING,
     quality: Quality = LC_QUALITY,
     pitch_um: Pitch = 20.0,
     wire_ff_per_um: WireCapacitance = 0.0,
@@ -512,8 +571,9 @@ def compile_command(
             "rows": rows,
             "oscillator": {
                 "cycles": cycles, "points_per_cycle": points_per_cycle, "coupler": coupler,
-                "full_scale": full_scale, "clip": clip, "quality": quality, "pitch_um": pitch_um,
-                "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
+                "full_scale": full_scale, "clip": clip, "limiter": limiter, "levelling": levelling,
+                "quality": quality, "pitch_um": pitch_um, "wire_ff_per_um": wire_ff_per_um,
+                "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
                 bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
@@ -563,7 +623,8 @@ def _netlist_table(core: AnalogCore, output: NetlistOutput, out: Path) -> Table:
 )
 def characterize(
     cell: Annotated[str, typer.Argument(
-        help="lc, ring, van-der-pol, or a TOML file that describes a cell of your own.", show_default=False
+        help="lc, ring, differential-pair, van-der-pol, or a TOML file that describes a cell of your own.",
+        show_default=False,
     )],
     out: Annotated[Path | None, typer.Option(
         help="Folder for characterization.h5, .json and .png; default: out/characterize-CELL.",

@@ -21,9 +21,9 @@ from netlists.stiffness import LARGEST_RATIO, relaxation_ratio
 DevicesAsked = Literal["auto", "behavioural", "compiled"]
 JacobianAsked = Literal["auto", "own", "full"]
 OLDEST_WITH_OSDI_04 = 44
-# Version 44 looks for the model's name among a line's first 20 words: the device's name, its node, 17 neighbours
+# Version 44 looks for the model's name among a line's first 20 words: the device's name, its nodes, its neighbours
 OLDEST_WITH_ANY_NUMBER = 45
-MOST_NEIGHBOURS_BEFORE = 17
+MOST_NODES_BEFORE = 18
 
 
 class DevicesError(ValueError):
@@ -111,16 +111,16 @@ def takes_compiled(ability: Capabilities) -> bool:
     return ability.osdi and ability.version >= OLDEST_WITH_OSDI_04
 
 
-def most_neighbours(ability: Capabilities) -> int | None:
-    """Of the largest compiled cell whose line this ngspice reads; None if there is no largest."""
-    return None if ability.version >= OLDEST_WITH_ANY_NUMBER else MOST_NEIGHBOURS_BEFORE
+def most_neighbours(ability: Capabilities, own: int = 1) -> int | None:
+    """Of the largest compiled cell whose line this ngspice reads, of ``own`` states; None if there is no largest."""
+    return None if ability.version >= OLDEST_WITH_ANY_NUMBER else MOST_NODES_BEFORE - own
 
 
 def _lacking(core: AnalogCore, ability: Capabilities) -> str:
     """Why this ngspice can't run the core with compiled devices; empty if it can."""
     if not takes_compiled(ability):
         return f"ngspice {ability.version} takes no compiled devices (OSDI 0.4, from version {OLDEST_WITH_OSDI_04} on)"
-    most, needed = most_neighbours(ability), int(core.degree.max())
+    most, needed = most_neighbours(ability, len(core.family.states)), int(core.degree.max())
     if most is not None and needed > most:
         return (
             f"ngspice {ability.version} reads compiled devices of at most {most} neighbours, and this core has "

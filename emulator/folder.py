@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.results import Results, ResultsError, read_results, split, write_results
 from emulator.verdict import Verdict
 from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, DEVICES_LIBRARY, DEVICES_SOURCE, LIBRARY_FILE
-from netlists.files import write_text_whole
-from netlists.printable import printable
-
-Mode = Literal["new", "overwrite", "resume"]
 
 FORMAT = "ais-run"
 RUN, RESULTS, REPORT, PICTURE = "run.json", "results.h5", "report.html", "samples.png"
-NETLIST, RUNS, PARTS, LOCK = "netlist", "runs", "partial", ".lock"
+NETLIST, RUNS, PARTS = "netlist", "runs", "partial"
 LOG, DECK = "ngspice.log", "deck.cir"
 
-# All that a run ever writes, and so all that --overwrite may remove. What says that the folder is ours comes
-# last: an interrupted --overwrite can be asked for again.
-OURS = (
+OF_A_RUN = Kind("run", FORMAT, RUN, (
     RESULTS, REPORT, PICTURE,
     f"{NETLIST}/{LIBRARY_FILE}", f"{NETLIST}/{CORE_FILE}", f"{NETLIST}/{BENCH_FILE}",
     # the last two are what the netlist's head tells a designer to make
     f"{NETLIST}/{DEVICES_SOURCE}", f"{NETLIST}/{DEVICES_LIBRARY}", f"{NETLIST}/testbench.raw",
     f"{RUNS}/sample-*/{LOG}", f"{RUNS}/sample-*/{DECK}", f"{PARTS}/sample-*.h5", RUN,
-)  # fmt: skip
-OUR_FOLDERS = (NETLIST, f"{RUNS}/sample-*", RUNS, PARTS)
-
-
-class FolderError(ValueError):
-    """An output folder that can't be used as asked; the message says what would help."""
+), (NETLIST, f"{RUNS}/sample-*", RUNS, PARTS))  # fmt: skip
 
 
 class OutputFolder:
@@ -75,17 +62,16 @@ class OutputFolder:
 
     def described(self) -> dict[str, Any]:
         """What ``run.json`` says; empty if it is not there."""
-        return dict(json.loads(self.run.read_text(encoding="utf-8"))) if self.run.exists() else {}
+        return described(self.path, OF_A_RUN)
 
     def describe(self, **entries: Any) -> None:
         """Adds entries to ``run.json``."""
-        text = json.dumps({"format": FORMAT} | self.described() | entries, indent=2, default=str)
-        write_text_whole(self.run, text + "\n")
+        describe(self.path, OF_A_RUN, **entries)
 
     def finish(self, results: Results) -> None:
         """Writes the results and only then lets go of the parts."""
         write_results(self.results, results)
-        _remove(self.path, (f"{PARTS}/sample-*.h5",), (PARTS,))
+        remove(self.path, (f"{PARTS}/sample-*.h5",), (PARTS,))
 
 
 @contextmanager
@@ -100,98 +86,12 @@ def claim(path: Path, mode: Mode, identity: Mapping[str, Any]) -> Iterator[Outpu
     Raises:
         FolderError: holds another run's results, is no folder of ours, is in use, or can't be written.
     """
-    shown = printable(str(path))
-    _check_ours(path, shown)
-    with _locked(path, shown):
-        _check_mode(path, shown, mode, identity)
+    with taken(path, OF_A_RUN, mode, identity):
         folder = OutputFolder(path)
-        if mode == "overwrite":
-            _remove(path, OURS, OUR_FOLDERS)
-        elif mode == "resume" and folder.results.exists():
+        if mode == "resume" and folder.results.exists():
             _unpack(folder)
         folder.describe(identity=dict(identity), state="running", finished=None)
         yield folder
-
-
-@contextmanager
-def _locked(path: Path, shown: str) -> Iterator[None]:
-    """Holds the folder's lock: no two runs write into it.
-
-    A killed run leaves the lock file, but not the lock on it: that is the system's and ends with the process.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / LOCK).open("w")
-    except OSError as error:
-        raise FolderError(f"{shown}: can't be written ({printable(str(error))})") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # whoever held it may have removed it just now, and another run may have made a new one
-            ours = os.path.samestat((path / LOCK).stat(), os.fstat(lock.fileno()))
-        except (BlockingIOError, FileNotFoundError):
-            ours = False
-        except OSError as error:  # a network file system without locks
-            raise FolderError(f"{shown}: can't be locked ({printable(str(error))})") from error
-        if not ours:
-            raise FolderError(f"{shown}: another run is writing there; wait for it or choose another --out")
-        try:
-            yield
-        finally:
-            (path / LOCK).unlink(missing_ok=True)
-
-
-def _check_ours(path: Path, shown: str) -> None:
-    """A folder of ours holds a ``run.json`` that says so; nothing is touched in any other."""
-    if path.exists() and not path.is_dir():
-        raise FolderError(f"{shown}: is a file; --out needs a folder")
-    try:
-        # a run that was killed before it said what it is leaves no more than these
-        if not path.exists() or not any(
-            item.name != LOCK and not item.match(f".{RUN}.*.part") for item in path.iterdir()
-        ):
-            return
-        known = json.loads((path / RUN).read_text(encoding="utf-8")) if (path / RUN).is_file() else None
-    except OSError as error:
-        raise FolderError(f"{shown}: can't be read ({printable(str(error))})") from error
-    except ValueError as error:
-        raise FolderError(f"{shown}: {RUN} is not readable ({error}); choose another --out") from error
-    if not isinstance(known, dict) or known.get("format") != FORMAT:
-        raise FolderError(f"{shown}: holds files, but no run of ours; choose another --out")
-
-
-def _check_mode(path: Path, shown: str, mode: Mode, identity: Mapping[str, Any]) -> None:
-    if not (path / RUN).is_file():
-        return
-    if mode == "new":
-        raise FolderError(
-            f"{shown}: holds another run's results; --overwrite replaces them, --resume finishes them, "
-            "or choose another --out"
-        )
-    if mode == "resume":
-        before = json.loads((path / RUN).read_text(encoding="utf-8")).get("identity", {})
-        now = json.loads(json.dumps(dict(identity), default=str))
-        if before != now:
-            said = "; ".join(_changes(before, now))
-            raise FolderError(f"{shown}: can't resume a run with other settings: {printable(said, None)}")
-
-
-def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """What differs, down to the single setting."""
-    before, now = _unpacked(before), _unpacked(now)
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(before.keys() | now.keys()):
-            yield from _changes(before.get(key), now.get(key), f"{name}.{key}" if name else key)
-    elif before != now:
-        yield f"{name} was {before!r}, now {now!r}"
-
-
-def _unpacked(value: Any) -> Any:
-    """Groups of settings are kept as JSON text, for they are attributes of the results too."""
-    if isinstance(value, str) and value.startswith("{"):
-        with suppress(ValueError):
-            return json.loads(value)
-    return value
 
 
 def _unpack(folder: OutputFolder) -> None:
@@ -204,16 +104,3 @@ def _unpack(folder: OutputFolder) -> None:
         target = folder.part(int(part.rows["samples/index"][0]))
         if not target.exists():
             write_results(target, part)
-
-
-def _remove(path: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> None:
-    """Removes files by pattern, what an interrupted write left of them, and folders that are empty then."""
-    for pattern in files:
-        folder, _, name = pattern.rpartition("/")
-        for each in (pattern, f"{folder}/.{name}.*.part".lstrip("/")):
-            for item in path.glob(each):
-                item.unlink()
-    for pattern in folders:
-        for item in path.glob(pattern):
-            with suppress(OSError):  # not empty: what is in there is not ours
-                item.rmdir()

@@ -53,7 +53,7 @@ class PhaseModel:
         core: weights.
         sizing: of an array, with the actions of its couplers; None for the ODE or the envelope.
         actions: see ``phase_models``.
-        growth: ω₀ τ ε of an LC envelope; None for a phase model.
+        growth: restoring rate of an LC envelope's amplitude, per model time unit; None for a phase model.
     """
 
     core: AnalogCore
@@ -113,18 +113,15 @@ def ladder_of_array(
     )  # fmt: skip
 
 
-def ladder_of_lc(core: AnalogCore, cycles: float, quality: float) -> tuple[Rung, ...]:
-    """The ladder of LC cells with transconductance couplers; their limiters restore amplitudes at about ε/2."""
-    growth = 2 * math.pi * cycles / core.duration / quality
+def ladder_of_lc(core: AnalogCore, cycles: float, restored: float) -> tuple[Rung, ...]:
+    """The ladder of LC cells with transconductance couplers, whose limiters restore amplitudes at a rate a radian."""
+    per_radian = core.duration / (2 * math.pi * cycles)
+    growth = restored / per_radian
     hold = max(restoring(core), 1e-300)
     strength = float(np.sqrt(np.mean(core.coupling**2))) * len(core.edges) / core.nodes
-    per_radian = core.duration / (2 * math.pi * cycles)
     return (
-        # van der Pol's envelope restores at ε where the tanh-limited pair does at about ε/2
-        Rung("amplitude dynamics", "amplitudes are constant", PhaseModel(core, growth=growth / 2),
-             strength / (growth / 2)),
-        Rung(CIRCUIT, "a cell is its envelope", None,
-             (hold * per_radian) + 1 / quality**2 / 16 * per_radian * hold),
+        Rung("amplitude dynamics", "amplitudes are constant", PhaseModel(core, growth=growth), strength / growth),
+        Rung(CIRCUIT, "a cell is its envelope", None, hold * per_radian),
     )  # fmt: skip
 
 

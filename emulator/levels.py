@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from device_models.lc_oscillator import LIMITED
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
 from emulator.characterize import cached
@@ -116,7 +117,7 @@ def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
     asked, name = settings.oscillator, settings.level
     if name == LC:
-        return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+        return level_lc(asked.limiter, asked.epsilon, asked.points_per_cycle or LC_POINTS)
     if name not in BUILT_IN and not Path(name).is_file():
         raise SizingError(
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
@@ -160,7 +161,7 @@ def _lc(
     choice = replace(choice, remarks=(*remarks, *choice.remarks))
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
-    rungs = ladder_of_lc(core, settings.oscillator.cycles, settings.oscillator.quality)
+    rungs = ladder_of_lc(core, settings.oscillator.cycles, array.design.restoring)
     return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs)
 
 
@@ -192,8 +193,8 @@ def lc_array(
     known = cached(simulator, cell, None, lambda part, *_: status(f"lc: {part}"))
     nominal = 1 / cell.period_guess
     array = lc_core(
-        built, nominal, asked.cycles, asked.quality, points_per_cycle=known.points_per_cycle,
-        family_name="lc_tanh",
+        built, nominal, asked.cycles, asked.epsilon, points_per_cycle=known.points_per_cycle,
+        family_name=LIMITED[asked.limiter].family,
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)
     return array, watch, clipped_remark(clipped)

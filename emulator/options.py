@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from device_models.lc_oscillator import Limiter
 from netlists.non_idealities import Corner, NonIdealities, Quantizer
 
 WeightsFile = Annotated[
@@ -35,7 +36,14 @@ FullScale = Annotated[float | None, typer.Option(
     show_default=False,
 )]  # fmt: skip
 Clip = Annotated[bool, typer.Option("--clip", help="Set weights beyond full scale to it.")]
-Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks.")]
+LimiterName = Annotated[Limiter, typer.Option(
+    help="What limits amplitudes at the lc level: levelled (the tank's energy sets the conductance), tanh (a "
+    "differential pair), or cubic (van der Pol)."
+)]  # fmt: skip
+Levelling = Annotated[float, typer.Option(
+    help="How fast levelled cells of the lc level restore their amplitude, per radian of the carrier; at most 10."
+)]  # fmt: skip
+Quality = Annotated[float, typer.Option(min=1, help="Q of the lc level's tanks with the other limiters.")]
 Pitch = Annotated[float, typer.Option(help="Distance of neighbouring cells, micrometres.")]
 WireCapacitance = Annotated[float, typer.Option(
     min=0, help="Capacitance of the couplers' wires, femtofarad per micrometre, at the outputs of circuit cells."

@@ -5,10 +5,13 @@ phase oscillator with a measured coupling function is
 
     dφ_i/dt = Δ_i + Σ_links s · Γ(φ_i − φ_j) − B_i sin φ_i − S_i sin 2φ_i,   Γ(x) = Re Σ_k c_k e^{ikx}
 
-and the envelope z = A e^{iφ} / A₀ of an LC cell with a van der Pol conductance, before the amplitude is taken as
-constant (first-order averaging of C dv/dt = −i_L + G v − (4/3)(G/A₀²) v³ + i), obeys
+and the envelope z = A e^{iφ} / A₀ of an LC cell, before the amplitude is taken as constant, obeys
 
-    dz_i/dt = (ω₀ τ ε / 2)(1 − |z_i|²) z_i + Σ_j K_ij z_j + S_i z̄_i + B_i
+    dz_i/dt = (ρ / 2)(1 − |z_i|²) z_i + Σ_j K_ij z_j + S_i z̄_i + B_i
+
+with ρ the rate at which its limiter restores the amplitude: first-order averaging of the van der Pol cell
+C dv/dt = −i_L + G v − (4/3)(G/A₀²) v³ + i, ρ = ω₀ τ G / (ω₀ C), and of one levelled by its energy,
+C dv/dt = −i_L + G (1 − (v² + L i_L²/C)/A₀²) v + i, with the same ρ, there also far from small G.
 """
 
 from __future__ import annotations
@@ -96,7 +99,7 @@ def gamma_rate(core: AnalogCore, sizing: Sizing, actions: Sequence[Action], chun
 
 
 def envelope_rate(core: AnalogCore, growth: float, chunk: int) -> Callable[[Complex], Complex]:
-    """The LC array's envelope, (N,) complex → (N,), per model time unit; ``growth`` is ω₀ τ ε."""
+    """The LC array's envelope, (N,) complex → (N,), per model time unit; ``growth`` is ρ."""
     receivers, senders = core.edges.T
     weights = sparse.csr_array((core.coupling[chunk], (receivers, senders)), shape=(core.nodes, core.nodes))
     bias = core.parameters["bias"][chunk]

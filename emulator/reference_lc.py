@@ -1,11 +1,12 @@
 """The waveform-level reference: the LC array's circuit equations once more, in SI units, solved by DOP853.
 
-    C dv_i/dt = −i_i + limiter(v_i) + 2 C ω₀ Σ_j κ_ij v_j + 4 C ω₀ s_i cos(2 ω t + ψ₂) v_i + 2 C ω₀ b_i A cos(ω t + ψ₁)
+    C dv_i/dt = −i_i + limiter(v_i, i_i) + 2 C ω₀ Σ_j κ_ij v_j
+                + 4 C ω₀ s_i cos(2 ω t + ψ₂) v_i + 2 C ω₀ b_i A cos(ω t + ψ₁)
     L_i di_i/dt = v_i,    L_i = λ_i / (ω₀² C)
 
-with ω₀ = 1/τ and the carrier ω = 2π f. Limiters, in ampere: van der Pol G (v − (4/3) v³/A²), and the differential
-pair G (r V tanh(v/V) − v), both with G = C ω₀ ε; V is such that a cosine of amplitude A meets as much gain as loss,
-r is 2.215.
+with ω₀ = 1/τ and the carrier ω = 2π f. Limiters, in ampere, all with G = C ω₀ ε: van der Pol G (v − (4/3) v³/A²); the
+differential pair G (r V tanh(v/V) − v), where V is such that a cosine of amplitude A meets as much gain as loss, and r
+is 2.215; and the levelled tank G (1 − W/W₀) v with its energy W = (C v² + L i²)/2 and W₀ = C A²/2.
 
 Independent of ``device_models``, as ``emulator.reference`` is, and of any fixed step: it takes weights and inductors
 from the array's core, and knows nothing of what they were made from.
@@ -13,7 +14,7 @@ from the array's core, and knows nothing of what they were made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,7 @@ def waveforms(
     """Node voltages and inductor currents of an LC array.
 
     Args:
-        core: of family ``lc`` or ``lc_tanh``.
+        core: of family ``lc_levelled``, ``lc_tanh`` or ``lc``.
         scaling: seconds per radian of the nominal carrier, and the tank's capacitor.
         f0_hz: of the carrier.
         start: (N,) volts and (N,) ampere at time 0.
@@ -79,12 +80,12 @@ def circuit_rate(
     coupling = sparse.csr_array((2 * unit * core.coupling[chunk], (receivers, senders)), shape=(nodes, nodes))
     pumped, driven = 4 * unit * given["shil"][chunk], 2 * unit * amplitude * given["bias"][chunk]
     pump_phase, reference_phase = float(given["shil_phase"]), float(given["bias_phase"])
-    limiter = LIMITERS[core.family_name](unit * float(given["epsilon"]), amplitude)
+    limiter = LIMITERS[core.family_name](unit * float(given["epsilon"]), amplitude, capacitance, inductance)
     omega = 2 * np.pi * f0_hz
 
     def rate(time: float, y: Array) -> Array:
         v, i = y[:nodes], y[nodes:]
-        into = limiter(v) + coupling @ v - i
+        into = limiter(v, i) + coupling @ v - i
         into += pumped * np.cos(2 * omega * time + pump_phase) * v
         into += driven * np.cos(omega * time + reference_phase)
         return np.concatenate([into / capacitance, v / inductance])
@@ -92,17 +93,32 @@ def circuit_rate(
     return rate
 
 
-def _van_der_pol(conductance: float, amplitude: float) -> Callable[[Array], Array]:
-    return lambda v: conductance * (v - 4 / 3 * v**3 / amplitude**2)
+Limiter = Callable[[Array, Array], Array]  # ampere, of volts and ampere
 
 
-def _differential_pair(conductance: float, amplitude: float) -> Callable[[Array], Array]:
+def _van_der_pol(conductance: float, amplitude: float, *_: object) -> Limiter:
+    return lambda v, _: conductance * (v - 4 / 3 * v**3 / amplitude**2)
+
+
+def _differential_pair(conductance: float, amplitude: float, *_: object) -> Limiter:
     width = amplitude / tanh_drive()
-    return lambda v: conductance * (_GAIN * width * np.tanh(v / width) - v)
+    return lambda v, _: conductance * (_GAIN * width * np.tanh(v / width) - v)
+
+
+def _levelled(conductance: float, amplitude: float, capacitance: float, inductance: Array) -> Limiter:
+    full = capacitance * amplitude**2 / 2
+
+    def current(v: Array, i: Array) -> Array:
+        energy = capacitance * v**2 / 2 + inductance * i**2 / 2
+        return np.asarray(conductance * (1 - energy / full) * v)
+
+    return current
 
 
 _GAIN = 2.215
-LIMITERS = {"lc": _van_der_pol, "lc_tanh": _differential_pair}
+LIMITERS: Mapping[str, Callable[..., Limiter]] = {
+    "lc": _van_der_pol, "lc_tanh": _differential_pair, "lc_levelled": _levelled,
+}  # fmt: skip
 
 
 @lru_cache(maxsize=1)

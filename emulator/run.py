@@ -12,22 +12,23 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from emulator.acquire import check_converter
-from emulator.chip import build, settings_as_built
+from emulator.chip import build
+from emulator.claimed import Mode
 from emulator.departures import departures
 from emulator.doctor import find_capabilities
-from emulator.folder import Mode, OutputFolder, claim
-from emulator.levels import realise
+from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
 from emulator.realisation import Realisation
-from emulator.results import Results, gather, write_results
-from emulator.sample import Observer, Plan, run_sample
+from emulator.results import Columns, Results, gather, write_results
+from emulator.sample import Plan, make_plan, run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
 from netlists.as_built_facts import facts
@@ -36,6 +37,22 @@ from netlists.printable import printable
 from netlists.weights import Weights, read_weights
 
 _WAIT_S = 0.5
+
+
+class Observer(Protocol):
+    """What a run tells while it goes on; called from several threads."""
+
+    def status(self, text: str) -> None:
+        """What is being done before the samples can be planned."""
+
+    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
+        """Before the first sample: how many there are, how many are left, by which simulator and devices."""
+
+    def progress(self, sample: int, fraction: float) -> None:
+        """Simulated time of a sample done, 0 to 1."""
+
+    def finished(self, sample: int, row: Columns) -> None:
+        """A sample is finished and on disk."""
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
@@ -54,14 +71,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     built = build(weights.core, settings)
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
-        circuit = realise(
-            replace(weights, core=built.core),
-            settings_as_built(settings, built),
-            ability,
-            first,
-            observer.status,
-        )
-        plan = Plan(weights, built, settings, circuit)
+        plan = make_plan(weights, built, settings, ability, first, observer.status)
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
@@ -97,7 +107,8 @@ def _simulate_all(
     def one(sample: int) -> None:
         simulator = idle.get()
         try:
-            part = run_sample(plan, simulator, sample, folder.run_folder(sample), observer)
+            progress = partial(observer.progress, sample)
+            part = run_sample(plan, simulator, sample, folder.run_folder(sample), progress)
             if stopping.is_set():  # killed by us, not by itself: nothing to record
                 return
             write_results(folder.part(sample), part)

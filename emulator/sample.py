@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from device_models.adc import digitise
 from device_models.readout import read_out
 from emulator.acquire import acquire, on_rails
+from emulator.chip import settings_as_built
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.folder import DECK
 from emulator.ladder import costs, ends
+from emulator.levels import Status, realise
 from emulator.ngspice import Capabilities, Statistics
 from emulator.realisation import Observed, Realisation
 from emulator.reference import ReferenceFailed, trajectory
-from emulator.results import ROWS, Columns, Results
+from emulator.results import ROWS, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory
@@ -28,22 +31,6 @@ from netlists.files import write_text_whole
 from netlists.noise import Noise
 from netlists.scaling import Scaling
 from netlists.weights import Weights
-
-
-class Observer(Protocol):
-    """What a run tells while it goes on; called from several threads."""
-
-    def status(self, text: str) -> None:
-        """What is being done before the samples can be planned."""
-
-    def planned(self, samples: int, todo: int, ability: Capabilities, realisation: Realisation) -> None:
-        """Before the first sample: how many there are, how many are left, by which simulator and devices."""
-
-    def progress(self, sample: int, fraction: float) -> None:
-        """Simulated time of a sample done, 0 to 1."""
-
-    def finished(self, sample: int, row: Columns) -> None:
-        """A sample is finished and on disk."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +48,36 @@ class Plan:
         return None if grid is None else Noise(grid, sample)
 
 
-def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, observer: Observer) -> Results:
-    """One sample from its initial state to its codes, as results of one row."""
+def make_plan(
+    weights: Weights, built: AsBuilt, settings: RunSettings, ability: Capabilities, simulator: Simulator,
+    status: Status,
+) -> Plan:  # fmt: skip
+    """Realises weights as built; the arguments and what can go wrong are those of ``levels.realise``."""
+    core = replace(weights, core=built.core)
+    circuit = realise(core, settings_as_built(settings, built), ability, simulator, status)
+    return Plan(weights, built, settings, circuit)
+
+
+def run_sample(
+    plan: Plan, simulator: Simulator, sample: int, folder: Path,
+    on_progress: Callable[[float], None] | None = None,
+) -> Results:  # fmt: skip
+    """One sample from its initial state to its codes, as results of one row.
+
+    Args:
+        plan: what it shares with the other samples.
+        simulator: runs the circuit and the reference.
+        sample: its number.
+        folder: the simulator's working folder; keeps the log, and the deck of a simulation that failed.
+        on_progress: called with the fraction of simulated time done.
+    """
     core, settings = plan.built.core, plan.settings
     start = core.initial_states(settings.seed, sample)
     noise = plan.noise(sample)
     deck = plan.realisation.deck(start, noise)
     simulation = simulator.simulate(
-        deck, folder=folder, limit_s=settings.time_limit_s,
-        on_progress=lambda fraction: observer.progress(sample, fraction),
-    )  # fmt: skip
+        deck, folder=folder, limit_s=settings.time_limit_s, on_progress=on_progress
+    )
     judgement, statistics = simulation.judgement, simulation.statistics
     if not judgement.completed:
         write_text_whole(folder / DECK, deck.text)
@@ -158,10 +165,12 @@ def _row(
         else:
             check, states = comparison
             # the reference goes through the very same converter, noise included: only the circuit differs
-            seen = acquire(core, Trajectory(check.row_time, states), *seen_by)
+            # rows are the nearest time points, and one can be nearest to two of them
+            rising = np.unique(check.row_time, return_index=True)[1]
+            seen = acquire(core, Trajectory(check.row_time[rising], states[rising]), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
             ideal = states if trained is None else trained
-            seen = acquire(core, Trajectory(check.row_time, ideal), *seen_by)
+            seen = acquire(core, Trajectory(check.row_time[rising], ideal[rising]), *seen_by)
             row |= _trained_columns(ideal[-1], (analog, codes), seen)
             if models is not None:
                 row |= _ladder_columns(core, np.concatenate([models, circuit.state[-1:]]), settings)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
-from emulator.cells import LC_QUALITY
+from device_models.lc_oscillator import Limiter
+from device_models.readout import full_scale
+from emulator.cells import LC_LEVELLING, LC_QUALITY
 from emulator.crosscheck import WINDOWS
 from emulator.demodulate import Demodulation
 from emulator.devices import DevicesAsked, JacobianAsked
@@ -52,12 +56,24 @@ class OscillatorSettings(BaseModel):
     clip: bool = Field(False, description="weights beyond full scale are set to it")
     demodulation: Demodulation = Field("iq", description="how phases are read from waveforms")
     taps: int = Field(64, ge=2, le=1024, description="sampling flip-flops of that demodulation")
-    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the built-in LC cell's tank")
+    limiter: Limiter = Field("levelled", description="what limits the amplitude of the level lc's cells")
+    levelling: float = Field(
+        LC_LEVELLING,
+        gt=0,
+        le=10,
+        description="rate at which a levelled cell restores its amplitude, per radian",
+    )
+    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the tank of other limiters")
     pitch_um: float = Field(20.0, gt=0, description="distance of neighbouring cells, micrometres")
     wire_ff_per_um: float = Field(
         0.0, ge=0, description="capacitance of coupler wires, femtofarad per micrometre"
     )
     trust_includes: bool = Field(False, description="model files that a cell's TOML names are read")
+
+    @property
+    def epsilon(self) -> float:
+        """Strength of the level lc's limiter, per radian."""
+        return self.levelling if self.limiter == "levelled" else 1 / self.quality
 
 
 class RunSettings(BaseModel):
@@ -97,6 +113,26 @@ def default_acceptance(level: str) -> Acceptance:
 def default_bits(level: str) -> int:
     """Of the converter."""
     return 8 if level == "phase" else 4
+
+
+def settings_for(readout: str, asked: Mapping[str, Any], *, strict: bool = False) -> RunSettings:
+    """Settings of a run of weights with this readout: what depends on it, and on the level, filled in.
+
+    Args:
+        readout: kind of ``device_models.readout``; its range is the converter's.
+        asked: settings as RunSettings takes them, nested; what is not asked for has its default.
+        strict: text is no number.
+
+    Raises:
+        pydantic.ValidationError: unknown or contradictory.
+    """
+    level = asked.get("level", RunSettings.model_fields["level"].default)
+    low, high = full_scale(readout)
+    filled = {
+        "adc": {"bits": default_bits(level), "low": low, "high": high, **asked.get("adc", {})},
+        "acceptance": {**default_acceptance(level).model_dump(), **asked.get("acceptance", {})},
+    }
+    return RunSettings.model_validate({**asked, **filled}, strict=strict)
 
 
 WHILE_RUNNING = frozenset({"samples", "jobs", "time_limit_s", "keep_trajectories"})

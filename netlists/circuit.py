@@ -26,22 +26,6 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Tank:
-    """The inductor of a cell with a resonator: what the test bench says of it, since its start is a sample's.
-
-    Attributes:
-        name: of the inductor to put from ``node`` to ground, or, where the cell has one inside, of the global
-            parameter that its initial current comes from.
-        node: the state's node, or None if the inductor is inside the cell.
-        henry: its inductance.
-    """
-
-    name: str
-    node: str | None
-    henry: float
-
-
-@dataclass(frozen=True, slots=True)
 class DeviceModel:
     """A model card: instances name it, ``kind`` is the type of device in the library."""
 
@@ -125,7 +109,9 @@ class Circuit:
         models: model cards of compiled devices.
         device_source: C source of the library that holds them; to be built and loaded before the netlist.
         flat: the core's instances stand in the test bench itself, not in a subcircuit.
-        tanks: (N,) inductors of cells with a resonator, in the order of ``state_nodes``; else empty.
+        tanks: (N,) where the initial currents of cells with a resonator go, in the order of ``state_nodes``; else
+            empty. Names of global parameters, in ampere; with compiled cells, of nodes: their voltage stands for the
+            current, a volt for ``scaling.conductance`` ampere.
         noise: that drives the cells, or None; which numbers it has is a sample's.
     """
 
@@ -142,5 +128,5 @@ class Circuit:
     models: tuple[DeviceModel, ...] = ()
     device_source: str | None = None
     flat: bool = False
-    tanks: tuple[Tank, ...] = ()
+    tanks: tuple[str, ...] = ()
     noise: NoiseGrid | None = None

@@ -18,13 +18,13 @@ from device_models.phase_cell import (
 )
 from device_models.printers.osdi import Jacobian
 from device_models.printers.spice import NGSPICE, block_text
+from netlists.carrier import carrier_parameter
 from netlists.circuit import (
     Circuit,
     GlobalParameter,
     Instance,
     Inventory,
     Subcircuit,
-    Tank,
     VoltageSteps,
     scaling_parameters,
 )
@@ -32,7 +32,6 @@ from netlists.compile_compiled import compile_compiled
 from netlists.core import AnalogCore
 from netlists.noise import FIRST_STRETCH, NoiseGrid
 from netlists.scaling import Scaling
-from netlists.tank import carrier_parameter, tank_inductances
 
 # A breakpoint may be hit an ulp or two late: the switch waits this much longer, relative to the boundary,
 # so that the step that ends there still belongs to the old chunk.
@@ -76,22 +75,14 @@ def _compile_behavioural(
     # a summing cell receives on nodes of its own, all others on the state's
     adders = tuple(summing_ports(model).values())
     inputs = {name: tuple(f"{name}_{adder}" for adder in adders) for name in names}
-    henries = tank_inductances(core, scaling)
-    tanks = tuple(
-        Tank(f"ic_{name}", None, henry) for name, henry in zip(names, henries, strict=bool(henries))
-    )
-    cell_values = _cell_parameters(core)
-    starts: list[dict[str, str]] = [{} for _ in names]
-    if model.resonator is not None:
-        relative = core.parameters[model.resonator.name].tolist()
-        cell_values = [
-            values | {model.resonator.name: own} for values, own in zip(cell_values, relative, strict=True)
-        ]
-        starts = [{INITIAL_CURRENT: tank.name} for tank in tanks]
+    tanks = tuple(f"ic_{name}" for name in names) if model.resonator is not None else ()
+    starts = [{INITIAL_CURRENT: tank} for tank in tanks] or [{} for _ in names]
+    # what senses a current is a source of 0 V, with a node and a current of its own
+    sensors = core.nodes * int(model.senses_current)
 
     cells = [
         Instance(f"X{name}", (name, *inputs[name]), f"{model.family}_cell", values, references=start)
-        for name, values, start in zip(names, cell_values, starts, strict=True)
+        for name, values, start in zip(names, _cell_parameters(core), starts, strict=True)
     ]
     keys = [f"k_{chunk}" for chunk in range(1, chunks + 1)]
     couplers = [
@@ -123,13 +114,13 @@ def _compile_behavioural(
             devices={
                 "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
-                "voltage": int(clock is not None),
+                "voltage": int(clock is not None) + sensors,
                 **({"resistor": core.nodes * len(adders)} if adders else {}),
                 **({"inductor": core.nodes} if tanks else {}),
                 **({"current": core.nodes} if noise else {}),
             },
             # the clock adds its node and its branch current, an inductor its branch current
-            unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * int(clock is not None),
+            unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * (int(clock is not None) + sensors),
         ),
         tanks=tanks,
         noise=noise,
@@ -163,7 +154,7 @@ def _sources_per_coupler(form: CouplingForm, adders: int) -> int:
 
 def _cell_parameters(core: AnalogCore) -> list[dict[str, float]]:
     values: list[dict[str, float]] = [{} for _ in range(core.nodes)]
-    for parameter in core.family.parameters:
+    for parameter in core.family.given:
         if parameter.scope == "core":  # one value for all: a global of the library
             continue
         array = core.parameters[parameter.name]

@@ -9,20 +9,19 @@ import numpy as np
 from device_models.model import with_values
 from device_models.printers import osdi as printer
 from device_models.printers.osdi import Jacobian
+from netlists.carrier import carrier_frequency, carrier_parameter
 from netlists.circuit import (
     Circuit,
     DeviceModel,
     Instance,
     Inventory,
     Subcircuit,
-    Tank,
     VoltageSteps,
     scaling_parameters,
 )
 from netlists.core import AnalogCore
 from netlists.noise import NoiseGrid
 from netlists.scaling import Scaling
-from netlists.tank import carrier_frequency, carrier_parameter, tank_inductances
 
 
 def compile_compiled(
@@ -31,7 +30,8 @@ def compile_compiled(
 ) -> Circuit:  # fmt: skip
     """The circuit of a core at the phase level with compiled devices.
 
-    Each node is one device with a terminal for its state and one for each neighbour it receives from; its
+    Each node is one device with a terminal for its state, one for the current of its resonator if it has one (the
+    inductor is inside), and one for each neighbour it receives from; its
     weights are listed with it, a list a chunk in the order of those terminals. The circuit is flat, as
     ngspice takes twice as long to read the same instances from within a subcircuit.
 
@@ -54,21 +54,25 @@ def compile_compiled(
     keys = [printer.weights_name(chunk) for chunk in range(1, chunks + 1)]
     degrees = core.degree.tolist()
 
+    tanks = tuple(f"{name}_{model.resonator.current}" for name in names) if model.resonator else ()
+    own_nodes = list(zip(names, tanks, strict=True)) if tanks else [(name,) for name in names]
+
     cells = []
-    for node, (name, values, degree, end) in enumerate(zip(names, parameters, degrees, ends, strict=True)):
+    for node, (states, values, degree, end) in enumerate(
+        zip(own_nodes, parameters, degrees, ends, strict=True)
+    ):
         own = slice(end - degree, end)
         lists = {key: row[own] for key, row in zip(keys, weights, strict=True)} if degree else {}
-        nodes = (name, *(names[sender] for sender in senders[own]))
+        nodes = (*states, *(names[sender] for sender in senders[own]))
         if noise is not None:
             values = {**values, printer.NOISE_NODE: node}
-        cells.append(Instance(f"N{name}", nodes, f"{model.family}_{degree}", values, lists))
+        cells.append(Instance(f"N{states[0]}", nodes, f"{model.family}_{degree}", values, lists))
 
     carrier = [] if (w := carrier_frequency(core, scaling)) is None else [w]
     shared = dict(
         zip(printer.model_parameter_names(model, chunks),
             [scaling.conductance, scaling.capacitance, *carrier, *switches], strict=True)
     )  # fmt: skip
-    henries = tank_inductances(core, scaling)
     counts = Counter(degrees)
     library = printer.osdi_library(model, counts, chunks, noise=noise is not None)
     rows, columns = core.shape
@@ -87,10 +91,8 @@ def compile_compiled(
             devices={
                 **{library.device(degree, jacobian): n for degree, n in counts.items()},
                 "voltage": int(clock is not None),
-                **({"inductor": core.nodes} if henries else {}),
             },
-            # an inductor adds its branch current
-            unknowns=core.nodes + len(henries) + 2 * int(clock is not None),
+            unknowns=core.nodes + len(tanks) + 2 * int(clock is not None),
         ),
         models=tuple(
             DeviceModel(
@@ -100,8 +102,6 @@ def compile_compiled(
         ),
         device_source=library.source,
         flat=True,
-        tanks=tuple(
-            Tank(f"L{name}", name, henry) for name, henry in zip(names, henries, strict=bool(henries))
-        ),
+        tanks=tanks,
         noise=noise,
     )  # fmt: skip

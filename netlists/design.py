@@ -267,6 +267,7 @@ def _check_scope(
     place: str,
 ) -> None:
     nodes = set(ports)
+    sources = {e.name for e in elements if isinstance(e, Source) and e.kind == "voltage"}
     for element in elements:
         where = f"{place}, {full_name(element)}"
         _name(element.name, place)
@@ -279,6 +280,7 @@ def _check_scope(
         for what, value in values_of(element):
             _check_value(value, known, f"{where}, {what}")
         _check_kind(element, known, blocks, models, where)
+        _check_sensed(element, sources, where)
     _unique(map(full_name, elements), f"{place} has two elements called {{}}: rename one")
     _unique(
         nodes, f"{place} has nodes that differ in case alone, {{}}: no simulator but Spectre tells them apart"
@@ -293,10 +295,11 @@ def _check_kind(
     where: str,
 ) -> None:
     match element:
-        case Behavioural(current=current, controls=controls, where=short):
+        case Behavioural(current=current, controls=controls, where=short, sensed=sensed):
             for expression in short.values():
                 _check_symbols(expression, known | {TIME.name}, where)
-            _check_symbols(current, known | {TIME.name}, where, known_symbols=controls.keys() | short.keys())
+            named = controls.keys() | short.keys() | sensed.keys()
+            _check_symbols(current, known | {TIME.name}, where, known_symbols=named)
         case Source(waveform=PiecewiseLinear(points=points)):
             times = [time for time, _ in points]
             if not times or any(
@@ -322,6 +325,13 @@ def _check_kind(
                 )
         case _:
             pass
+
+
+def _check_sensed(element: Element, sources: set[str], where: str) -> None:
+    for name in sorted(set(element.sensed.values()) - sources) if isinstance(element, Behavioural) else ():
+        raise ValueError(
+            f"{where}: it senses the current of {name!r}, which is no voltage source of the same block"
+        )
 
 
 def _check_value(value: Value, known: set[str], where: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
+import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -211,19 +212,70 @@ class Reader:
 def write_file(path: Path, fill: Callable[[h5py.File], None]) -> None:
     """Lets ``fill`` fill a new HDF5 file; on any error ``path`` stays as it was.
 
-    The file is made in memory and written by plain means: HDF5 itself, on a disk that is full, leaves handles
-    behind that end the process with a segmentation fault.
+    What is filled in goes to the disk at once: no more of the file is in memory than HDF5 itself keeps.
     """
-    # HDF5 tells files in memory apart by name
-    with h5py.File(uuid.uuid4().hex, "w", driver="core", backing_store=False, block_size=2**20) as file:
-        fill(file)
-        file.flush()
-        image = file.id.get_file_image()
-    write_whole(path, lambda temporary: _write_bytes(temporary, image))
+    write_whole(path, lambda temporary: _write_to(temporary, fill))
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def _write_to(path: Path, fill: Callable[[h5py.File], None]) -> None:
+    with path.open("w+b", buffering=0) as stream:
+        guarded = _Guarded(stream)
+        try:
+            with h5py.File(guarded, "w") as file:
+                fill(file)
+        finally:
+            if guarded.error is not None:
+                raise guarded.error
+
+
+class _Guarded(io.RawIOBase):
+    """A file whose first error is kept, and after which nothing is written.
+
+    HDF5 itself, on a disk that is full, leaves handles behind that end the process with a segmentation fault.
+    """
+
+    def __init__(self, stream: io.FileIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return self._stream.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def write(self, content: Any) -> int:
+        view = memoryview(content).cast("B")
+        self._unless_failed(lambda: self._write_all(view))
+        return view.nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        self._unless_failed(lambda: self._stream.truncate(size))
+        return size or 0
+
+    def _write_all(self, view: memoryview) -> None:
+        done = 0
+        while done < view.nbytes:  # a disk that fills up takes a part first
+            done += self._stream.write(view[done:])
+
+    def _unless_failed(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except OSError as error:
+                self.error = error
 
 
 def shape_text(shape: tuple[int | None, ...] | None) -> str:

@@ -45,7 +45,7 @@ class LcArray:
     """An array of LC oscillators that carries out a trained phase core.
 
     Attributes:
-        core: of family ``lc`` or ``lc_tanh``; model time in radians of the nominal carrier.
+        core: of a family of ``device_models.lc_oscillator``; model time in radians of the nominal carrier.
         scaling: seconds a radian, and the tank's capacitor.
         design: the cell.
         f0_hz: frequency of the carrier: what phases are measured against.
@@ -66,10 +66,16 @@ class LcArray:
         return self.core.duration / (2 * math.pi)
 
     @property
+    def _limiter(self) -> str:
+        if self.core.family.senses_current:
+            return f"amplitudes levelled at {self.design.epsilon:g} a radian"
+        return f"Q {1 / self.design.epsilon:g}"
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What to know before reading on: the numbers that all others follow from, and how nodes are called."""
         return (
-            f"Parameters: Q {1 / self.design.epsilon:g}, {self.scaling.capacitance:g} F a tank; cells run free at "
+            f"Parameters: {self._limiter}, {self.scaling.capacitance:g} F a tank; cells run free at "
             f"{self.f0_hz / 1e6:.7g} MHz, as does the reference; the injection at twice that",
             f"Time: {self.cycles:g} cycles for the whole run, tau = {self.tau:.6g} s per model time unit, "
             f"steps of {self.step:.6g} s",
@@ -91,24 +97,24 @@ class LcArray:
 
 
 def lc_core(
-    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, q: float = 5.0, amplitude_v: float = 1.0, *,
-    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc_tanh",
+    core: AnalogCore, f0_hz: float = 1e9, cycles: float = 1000.0, epsilon: float = 2.0, amplitude_v: float = 1.0, *,
+    capacitance: float = DEFAULT_CAPACITANCE, points_per_cycle: int = 64, family_name: str = "lc_levelled",
     corrections: Corrections | None = None,
 ) -> LcArray:  # fmt: skip
     """The LC array of a trained phase core.
 
     What averaging leaves out falls with the coupling over the limiter's strength, that is with 1/(ε cycles), in the
-    tanh-limited cell; the van der Pol cell's couplings also lag by ε/4, however many cycles there are.
+    levelled and the tanh-limited cell; the van der Pol cell's couplings also lag by ε/4, however many cycles there are.
 
     Args:
         core: of family ``kuramoto`` or ``kurashil``.
         f0_hz: nominal carrier; the tanks are such that cells run at it in steps of 1/(f0 · points_per_cycle).
         cycles: of the nominal carrier, for the whole run.
-        q: quality factor of the tank.
+        epsilon: strength of the limiter, per radian: see ``device_models.lc_oscillator``.
         amplitude_v: of the free oscillation, volts.
         capacitance: of the tank, farad.
         points_per_cycle: steps of the solver a cycle.
-        family_name: ``lc_tanh`` or ``lc`` (van der Pol).
+        family_name: ``lc_levelled``, ``lc_tanh`` or ``lc`` (van der Pol).
         corrections: measured figures; None takes the design's.
 
     Raises:
@@ -118,7 +124,7 @@ def lc_core(
         raise ValueError(
             f"an LC array carries out {' or '.join(TRAINED)} cores, not {core.family_name}: its state is a phase"
         )
-    design = design_lc(1 / q, amplitude_v, points_per_cycle, family_name)
+    design = design_lc(epsilon, amplitude_v, points_per_cycle, family_name)
     if corrections is None:
         corrections = Corrections(
             design.coupling_gain, design.shil_gain, design.shil_phase, design.reference_gain,

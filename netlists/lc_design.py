@@ -3,11 +3,12 @@
 The trapezoidal rule with P equal steps a cycle acts on the k-th harmonic as d/dt → i (2/h) tan(k h/2), h = 2π/P, where
 the true derivative is i k. The periodic solution of
 
-    D v = f(v) − y,   D y = w² v
+    D v = f(v, y) − y,   D y = w² v
 
 with that D is therefore exactly what a fixed-step simulation settles to, and w, the tank's resonance, can be chosen
 so that its frequency is the carrier's: the pre-warp of the tank and the slowness of a nonlinear oscillator (van der
 Pol: 1 − ε²/16 + 17 ε⁴/3072 of w) in one. The phase sensitivity is the left null vector of the linearised equations.
+A limiter that levels the tank's energy sees the inductance 1/w² too.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ class LcDesign:
     """A free-running LC cell in model units (radians of the carrier; currents over C ω₀), with fixed steps.
 
     Attributes:
-        family_name: ``lc`` or ``lc_tanh``.
-        epsilon: 1/Q.
+        family_name: of ``device_models.lc_oscillator``.
+        epsilon: the limiter's strength, per radian.
         amplitude: the family's parameter A, volts.
         points_per_cycle: P.
         inductance: of the tank, relative to 1/(ω₀² C), with which it oscillates at the carrier's frequency.
         cycle: (M,) phases from 0 up; signals ``v`` and ``y``. The fundamental of v peaks at phase 0.
+        restoring: rate at which a small deviation of the amplitude dies out, per radian: the limit cycle's Floquet
+            exponent, which by Liouville's formula is minus the mean of ∂f/∂v.
         sensitivity: (M,) Z: a rate f added to the node's turns the phase by the mean of Z f, rad per rad.
         coupling_gain: of κ: dφ/dt = −``coupling_gain`` κ sin(φ_i − φ_j + ``coupling_lag``).
         coupling_lag: rad.
@@ -55,6 +58,7 @@ class LcDesign:
     points_per_cycle: int
     inductance: float
     cycle: LimitCycle
+    restoring: float
     sensitivity: Array
     coupling_gain: float
     coupling_lag: float
@@ -70,7 +74,7 @@ class LcDesign:
 
 
 def design_lc(
-    epsilon: float, amplitude: float = 1.0, points_per_cycle: int = 64, family_name: str = "lc"
+    epsilon: float, amplitude: float = 1.0, points_per_cycle: int = 64, family_name: str = "lc_levelled"
 ) -> LcDesign:
     """Solves for the limit cycle of the free cell under the trapezoidal rule with equal steps.
 
@@ -80,14 +84,15 @@ def design_lc(
     # a cycle's harmonics fall off fast: with smaller steps no more points are needed to represent it
     points = min(points_per_cycle, _MOST_POINTS)
     psi = 2 * np.pi * np.arange(points) / points
-    limiter, slope = _limiter(family_name, epsilon, amplitude)
+    limiter = _limiter(family_name, epsilon, amplitude)
     derivative, by_frequency = _operators(points, points_per_cycle)
     v, y, square = amplitude * np.cos(psi), amplitude * np.sin(psi), 1.0
     one, sine = np.eye(points), np.sin(psi)
     for _ in range(_ITERATIONS):
-        residual = np.concatenate([derivative @ v - limiter(v) + y, derivative @ y - square * v, [sine @ v]])
+        rate, by_v, by_y, by_inductance = limiter(v, y, 1 / square)
+        residual = np.concatenate([derivative @ v - rate + y, derivative @ y - square * v, [sine @ v]])
         jacobian = np.block([
-            [derivative - np.diag(slope(v)), one, np.zeros((points, 1))],
+            [derivative - np.diag(by_v), one - np.diag(by_y), by_inductance[:, None] / square**2],
             [-square * one, derivative, -v[:, None]],
             [sine[None], np.zeros((1, points)), np.zeros((1, 1))],
         ])  # fmt: skip
@@ -97,8 +102,8 @@ def design_lc(
             break
     if not (np.abs(step).max() < _ENOUGH * max(amplitude, 1.0) and 0.25 < square < 4.0):
         raise LcDesignFailed(
-            f"no limit cycle near the carrier found for epsilon = 1/Q = {epsilon:g} at {points_per_cycle} points "
-            "a cycle; take a larger Q or more points"
+            f"no limit cycle near the carrier found for a limiter of strength epsilon = {epsilon:g} a radian at "
+            f"{points_per_cycle} points a cycle; take a weaker one (a larger Q) or more points"
         )
     sensitivity = _sensitivity(jacobian[:-1, :-1], np.concatenate([by_frequency @ v, by_frequency @ y]))
     z1, v1 = _harmonic(sensitivity, 1), _harmonic(v, 1)
@@ -111,6 +116,7 @@ def design_lc(
         points_per_cycle=points_per_cycle,
         inductance=float(1 / square),
         cycle=LimitCycle(psi, ("v", "y"), np.stack([v, y], axis=1)),
+        restoring=-float(by_v.mean()),
         sensitivity=sensitivity,
         coupling_gain=float(abs(coupled)),
         coupling_lag=float(np.angle(coupled)),
@@ -123,14 +129,21 @@ def design_lc(
 
 def _limiter(
     family_name: str, epsilon: float, amplitude: float
-) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """The free cell's rate without its inductor, and its derivative, as functions of (M,) volts."""
+) -> Callable[[Array, Array, float], tuple[Array, ...]]:
+    """The free cell's rate without its inductor, and its derivatives, each (M,).
+
+    A function of (M,) v and y and the relative inductance, by which the derivatives are, in this order.
+    """
     model = family(family_name)
+    assert model.resonator is not None
     values = {model.parameter("epsilon").symbol: epsilon, model.parameter("amplitude").symbol: amplitude}
     silent = {model.parameter(name).symbol: 0 for name in ("shil", "bias")}
     rate = model.self_term.subs(silent).subs(values)
-    x = model.state.symbol
-    return sp.lambdify(x, rate, "numpy"), sp.lambdify(x, sp.diff(rate, x), "numpy")
+    unknowns = (*model.states, model.resonator.inductance.symbol)
+    function = sp.lambdify(unknowns, [rate, *(sp.diff(rate, x) for x in unknowns)], "numpy")
+    return lambda v, y, inductance: tuple(
+        np.broadcast_to(part, v.shape) for part in function(v, y, inductance)
+    )
 
 
 def _operators(points: int, points_per_cycle: int) -> tuple[Array, Array]:

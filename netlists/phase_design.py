@@ -52,7 +52,7 @@ def phase_design(
     paths = tuple(_path(node) for node in circuit.state_nodes)
     amperes = np.zeros(len(circuit.tanks)) if currents is None else currents
     starts = tuple(
-        GlobalParameter(tank.name, float(value), "initial current of an inductor, ampere")
+        GlobalParameter(tank, float(value), "initial current of an inductor, ampere")
         for tank, value in zip(circuit.tanks, amperes, strict=True)
     )
     step = options.step or circuit.stop / options.rows

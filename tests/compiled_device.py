@@ -21,9 +21,10 @@ class Info(ctypes.Structure):
 
 
 class Device:
-    """One instance, set up as a simulator would: node k of the solver is terminal k − 1."""
+    """One instance of ``own`` states, set up as a simulator would: node k of the solver is terminal k − 1."""
 
-    def __init__(self, library: DeviceLibrary, neighbours: int, jacobian: Jacobian) -> None:
+    def __init__(self, library: DeviceLibrary, neighbours: int, jacobian: Jacobian, own: int = 1) -> None:
+        self.own = own
         self.lib = ctypes.CDLL(str(build(library.source)))
         size = ctypes.c_uint32.in_dll(self.lib, "OSDI_DESCRIPTOR_SIZE").value
         count = ctypes.c_uint32.in_dll(self.lib, "OSDI_NUM_DESCRIPTORS").value
@@ -39,8 +40,8 @@ class Device:
         self.instance = ctypes.create_string_buffer(self.uint(116))
         self.model = ctypes.create_string_buffer(self.uint(120))
         self.full = jacobian == "full"
-        self.nodes = np.frombuffer(self.instance, np.uint32, neighbours + 1, self.uint(96))
-        self.nodes[:] = np.arange(1, neighbours + 2)
+        self.nodes = np.frombuffer(self.instance, np.uint32, own + neighbours, self.uint(96))
+        self.nodes[:] = np.arange(1, own + neighbours + 1)
         self.elements = np.zeros(self.entries)
         pointers = np.frombuffer(self.instance, np.uint64, self.entries, self.uint(100))
         pointers[:] = self.elements.ctypes.data + 8 * np.arange(self.entries)
@@ -74,8 +75,13 @@ class Device:
         )
         return int.from_bytes(result[:4], "little")
 
-    def evaluate(self, solution: np.ndarray, time: float) -> tuple[float, float, np.ndarray, float]:
-        """Resistive and reactive residual, Jacobian row of a transient, and right-hand side."""
+    def evaluate(
+        self, solution: np.ndarray, time: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Of the own states: resistive and reactive residuals, Jacobian of a transient, and right-hand side.
+
+        The Jacobian has a column an own state; with a full one the neighbours' follow in the first row.
+        """
         pointer, double = ctypes.c_void_p, ctypes.c_double
         info = Info(abstime=time, prev_solve=solution.ctypes.data, flags=TRANSIENT)
         evaluate = self.function(3, ctypes.c_uint32, pointer, pointer, pointer, pointer)
@@ -89,7 +95,13 @@ class Device:
             self.instance, self.model, targets[2].ctypes.data, solution.ctypes.data, ALPHA
         )
         self.function(13, None, pointer, pointer, double)(self.instance, self.model, ALPHA)
-        return targets[0, 1], targets[1, 1], self.elements.copy(), targets[2, 1]
+        assert not np.delete(targets, np.arange(1, self.own + 1), axis=1).any()
+        square = self.own**2
+        jacobian = np.zeros((self.own, self.own + len(self.elements) - square))
+        jacobian[:, : self.own] = self.elements[:square].reshape(self.own, self.own)
+        jacobian[0, self.own :] = self.elements[square:]
+        resistive, reactive, source = targets[:, 1 : self.own + 1]
+        return resistive, reactive, jacobian, source
 
     @property
     def longest_step(self) -> float:

@@ -29,7 +29,7 @@ from netlists.circuit import GlobalParameter
 from netlists.design import AverageCurrent, Design, Frequency, Transient
 
 g, load, ratio, k1, k2 = sp.symbols("g load ratio k_1 k_2", real=True)
-v, u = sp.symbols("v u", real=True)
+v, u, i = sp.symbols("v u i", real=True)
 
 NMOS = MosModel("ais_nmos", "nmos", {"vto": 0.3, "kp": 2e-4, "lambda": 0.1, "tox": 4e-9})
 PMOS = MosModel("ais_pmos", "pmos", {"vto": -0.3, "kp": 8e-5, "lambda": 0.1, "tox": 4e-9})
@@ -175,7 +175,10 @@ def every_element() -> Design:
                 ),
                 {v: ("a", "b"), u: (GROUND, "in1")},
             ),
-            Source("v1", "voltage", ("in2", GROUND), Sine(p, 1 / p, 1e6 * sp.Abs(p), sp.pi * p)),
+            Behavioural(
+                "b2", ("b", "in1"), p * u * (1 - i**2 * v) - i, {v: ("a", "b"), u: (GROUND, "in1")}, sensed={i: "V1"}
+            ),
+            Source("V1", "voltage", ("in2", GROUND), Sine(p, 1 / p, 1e6 * sp.Abs(p), sp.pi * p)),
             Source("i1", "current", (GROUND, "in2"), Sine(0.1, -0.2, 1e6, -1.25)),
             Source("i2", "current", (GROUND, "b"), Dc(-p)),
             Source("v2", "voltage", ("in3", GROUND), PiecewiseLinear(((0.0, p), (1e-6, -2 * p)))),

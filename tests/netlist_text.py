@@ -2,7 +2,7 @@
 
 Written from the languages' side, not from the writers': a text becomes a ``Netlist`` of words, ``flat`` expands it to
 primitives by path, with every expression evaluated; ``flat_design`` does the same with a design, by SymPy. Behavioural
-currents are compared by their values at voltages of both signs, which each node's name decides.
+currents are compared by their values at voltages and sensed currents of both signs, which each name decides.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from netlists.design import AverageCurrent, Design, Frequency
 # --- expressions -----------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)|(\$?[a-z_]\w*)|(<=|>=|\*\*|[-+*/()?:<>,{}^]))", re.IGNORECASE
+    r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)|(\$?[a-z_]\w*)|(\"[^\"]*\")|(<=|>=|\*\*|[-+*/()?:<>,{}^]))",
+    re.IGNORECASE,
 )
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
@@ -54,8 +55,9 @@ class Evaluator:
     """
 
     def __init__(
-        self, text: str, names: Mapping[str, float], volts: Callable[[str], float] | None = None
-    ) -> None:
+        self, text: str, names: Mapping[str, float], volts: Callable[[str], float] | None = None,
+        amperes: Callable[[str], float] | None = None,
+    ) -> None:  # fmt: skip
         self.tokens: list[str] = []
         place = 0
         while place < len(text.rstrip()):
@@ -64,7 +66,7 @@ class Evaluator:
                 raise ValueError(f"can't read {text[place:]!r} of {text!r}")
             self.tokens.append(found.group(0).strip().lower())
             place = found.end()
-        self.place, self.names, self.volts, self.text = 0, names, volts, text
+        self.place, self.names, self.volts, self.amperes, self.text = 0, names, volts, amperes, text
 
     def value(self) -> float:
         result = self.ternary()
@@ -148,6 +150,12 @@ class Evaluator:
                 low = self.take()
             self.take(")")
             return self.volts(high) - self.volts(low)
+        if self.peek() == "(" and token == "i" and self.amperes is not None:
+            self.take()
+            source = self.take()
+            self.take(")")
+            # Spectre's name of the current into a source's first port
+            return self.amperes(source[1:-1].removesuffix(":1") if source.endswith(':1"') else source)
         if self.peek() == "(":
             self.take()
             argument = self.ternary()
@@ -405,6 +413,11 @@ def volts(node: str, turn: int) -> float:
     return 0.0 if node == "0" else zlib.crc32(f"{turn} {node}".encode()) / 2**32 * 6 - 3
 
 
+def amperes(source: str, turn: int) -> float:
+    """The same for the current through a source."""
+    return volts(f"i {source}", turn)
+
+
 def flat(netlist: Netlist) -> dict[str, Primitive]:
     """By path: kind, flat nodes, words (model, shape), numbers."""
     found: dict[str, Primitive] = {}
@@ -422,6 +435,10 @@ def _flatten(
 ) -> None:
     def outer(node: str) -> str:
         return "0" if node == "0" else ports.get(node, path + node)
+
+    def voltage_source(name: str) -> str:
+        assert (name, "V") in {(line.name, line.kind) for line in part.lines}
+        return path + name
 
     for line in part.lines:
         key = path + line.name
@@ -445,6 +462,7 @@ def _flatten(
                     line.words["current"],
                     {**names, "time": t, "$time": t},
                     lambda node, turn=turn: volts(outer(node), turn),
+                    lambda source, turn=turn: amperes(voltage_source(source), turn),
                 ).value()
                 for turn, t in enumerate(TIMES)
             )
@@ -500,16 +518,15 @@ def flat_design(design: Design) -> dict[str, Primitive]:
                         own[k.lower()] = given[k.lower()] if k.lower() in given else number(v, own)
                     wires = dict(zip(map(str.lower, block.ports), nodes, strict=True))
                     expand(block.elements, f"{key}.", wires, own)
-                case Behavioural(current=current, controls=controls, where=where):
+                case Behavioural(current=current, controls=controls, where=where, sensed=sensed):
                     full = current.subs(where)
                     values = []
                     for turn, t in enumerate(TIMES):
                         known = {
                             s: volts(outer(a), turn) - volts(outer(b), turn) for s, (a, b) in controls.items()
                         }
-                        known |= {
-                            s: names[s.name.lower()] for s in full.free_symbols - controls.keys() - {TIME}
-                        }
+                        known |= {s: amperes(f"{path}v{name}".lower(), turn) for s, name in sensed.items()}
+                        known |= {s: names[s.name.lower()] for s in full.free_symbols - known.keys() - {TIME}}
                         values.append(float(full.subs({TIME: t}).subs(known)))
                     found[key] = ("B", nodes, (), tuple(values))
                 case Resistor(value=value):

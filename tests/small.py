@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from device_models.families import FAMILIES
-from emulator.folder import Mode
+from emulator.claimed import Mode
 from emulator.ngspice import Capabilities
 from emulator.realisation import Realisation
 from emulator.reference import ReferenceFailed

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import emulator.characterize as module
 from device_models.elements import Block, RawBlock
-from device_models.lc_cell import AMPLITUDE, CAPACITANCE, FREQUENCY, QUALITY, lc_cell
+from device_models.lc_cell import AMPLITUDE, CAPACITANCE, EPSILON, FREQUENCY, lc_cell
 from device_models.oscillator_cell import OscillatorCell
 from device_models.ring_oscillator import BALANCED, ring_cell
 from emulator.cell_runs import (
@@ -44,7 +44,7 @@ from netlists.characterization_file import (
 )
 
 OMEGA = 2 * np.pi * FREQUENCY
-CONDUCTANCE = OMEGA * CAPACITANCE / QUALITY
+CONDUCTANCE = OMEGA * CAPACITANCE * EPSILON
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def balanced(simulator: Simulator) -> Measured:
 def test_lc_runs_where_theory_says(lc: Characterization) -> None:
     step = fixed_step(lc.f0_hz, lc.points_per_cycle)
     trapezoidal = (OMEGA * step) ** 2 / 12
-    van_der_pol = 1 / (16 * QUALITY**2)
+    van_der_pol = EPSILON**2 / 16
     assert lc.f0_hz == pytest.approx(FREQUENCY * (1 - trapezoidal - van_der_pol), rel=1e-5)
     assert lc.amplitude_v == pytest.approx(AMPLITUDE, rel=1e-3)
     assert lc.cycle.signals == ("v(out)", "i(tank)")
@@ -102,7 +102,7 @@ def test_lc_runs_where_theory_says(lc: Characterization) -> None:
 def rates(state: np.ndarray) -> np.ndarray:
     """The van der Pol cell, volts and the coil's voltage per ωL, time in radians of the tank."""
     v, i = state
-    return np.array([-i + (v - 4 / 3 * v**3 / AMPLITUDE**2) / QUALITY, v])
+    return np.array([-i + EPSILON * (v - 4 / 3 * v**3 / AMPLITUDE**2), v])
 
 
 def adjoint_ppv(count: int) -> Complex:
@@ -120,7 +120,7 @@ def adjoint_ppv(count: int) -> Complex:
 
     def backwards(time: float, z: np.ndarray) -> np.ndarray:
         v = cycle.sol((-time) % period)[0]
-        slope = (1 - 4 * v**2 / AMPLITUDE**2) / QUALITY
+        slope = EPSILON * (1 - 4 * v**2 / AMPLITUDE**2)
         return np.array([[slope, 1.0], [-1.0, 0.0]]) @ z
 
     back = solve_ivp(backwards, (0, 40 * period), [0.0, 1.0], dense_output=True, **tight)
@@ -138,7 +138,7 @@ def test_lc_phase_sensitivity_is_the_adjoint_solution(lc: Characterization) -> N
     ppv = lc.ppv["out"]
     scale = 1 / (CAPACITANCE * AMPLITUDE)
     # first order: −sin θ / (C A)
-    assert abs(ppv.harmonics[1] - 1j * scale) < 0.4 / QUALITY * scale
+    assert abs(ppv.harmonics[1] - 1j * scale) < 0.4 * EPSILON * scale
     expected = adjoint_ppv(5)
     assert abs(expected[1]) == pytest.approx(scale, rel=0.01)
     np.testing.assert_allclose(ppv.harmonics[:6] / scale, expected / scale, atol=3e-3)
@@ -357,7 +357,7 @@ def test_measured_once(
     for _ in range(2):
         assert module.cached(simulator, lc_cell()).f0_hz == lc.f0_hz
     assert len(calls) == 1
-    module.cached(simulator, lc_cell(quality=11))
+    module.cached(simulator, lc_cell(epsilon=0.11))
     module.cached(simulator, lc_cell(), 100)
     assert len(calls) == 3
     module.cache_file(simulator, lc_cell()).write_text("damaged")

@@ -205,7 +205,10 @@ def test_files_of_earlier_calls_vanish_and_those_of_others_stay(weights: Path, t
     [
         ((*RING, "--coupler", "wire"), "no coupler 'wire'. Its couplers, for --coupler: inverter, gate, gm"),
         ((*LC, "--coupler", "wire"), "no coupler 'wire'. Its couplers, for --coupler: gm"),
-        (("--level", "rign"), "there is no level 'rign': take --level phase, lc, ring, van-der-pol, or"),
+        (
+            ("--level", "rign"),
+            "there is no level 'rign': take --level phase, lc, ring, van-der-pol, differential-pair, or",
+        ),
         ((*RING, "--dialect", "verilog-a"), "Take --dialect ngspice, xyce or spectre, or --level phase"),
         ((*LC, "--dialect", "verilog-a"), "Take --dialect ngspice, xyce or spectre, or --level phase"),
         ((*RING, "--devices", "compiled"), "--level ring has none. Take --devices behavioural"),

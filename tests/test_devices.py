@@ -11,7 +11,7 @@ from cores import core as plain_core
 
 from emulator.compiled import build
 from emulator.devices import (
-    MOST_NEIGHBOURS_BEFORE,
+    MOST_NODES_BEFORE,
     DevicesError,
     choose,
     make_deck,
@@ -78,7 +78,7 @@ def test_an_ngspice_of_an_older_osdi_is_named() -> None:
 
 
 def test_ngspice_44_takes_small_cells_only(compiling: Simulator) -> None:
-    small, large = star(MOST_NEIGHBOURS_BEFORE), star(MOST_NEIGHBOURS_BEFORE + 1)
+    small, large = star(MOST_NODES_BEFORE - 1), star(MOST_NODES_BEFORE)
     assert choose(small, UNIT, 200, FIRST).devices == "compiled"
     choice = choose(large, UNIT, 200, FIRST)
     assert choice.devices == "behavioural"

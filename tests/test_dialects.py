@@ -50,7 +50,7 @@ from device_models.elements import (
     Source,
     Transconductance,
 )
-from device_models.families import FAMILIES, family
+from device_models.families import FAMILIES, REALISATIONS, family
 from device_models.model import coupling_form
 from device_models.printers.spectre import SpectreExpressionPrinter
 from device_models.printers.xyce import XyceExpressionPrinter
@@ -291,6 +291,7 @@ R = Resistor("r", ("a", GROUND), 1.0)
         (replace(bench_of(R), transient=Transient(0.0, 1.0)), "stop has to be a positive number"),
         (replace(bench_of(R), blocks=(CELL, INVERTER)), "no block 'inverter' before it"),
         (replace(bench_of(R), models=()), "no model card 'ais_pmos'"),
+        (bench_of(R, Behavioural("s", ("a", GROUND), P, {}, sensed={P: "r"})), "the current of .r., which"),
         (
             bench_of(Source("v", "voltage", ("a", GROUND), PiecewiseLinear(((0.0, 1.0), (0.0, 2.0))))),
             "Vv: the times of a piecewise linear source have to increase",
@@ -497,7 +498,7 @@ def test_no_text_ends_a_comment() -> None:
 
 
 @pytest.mark.parametrize("dialect", NAMES)
-@pytest.mark.parametrize("name", [*sorted(FAMILIES), "lc"])
+@pytest.mark.parametrize("name", [*sorted(FAMILIES), *sorted(REALISATIONS)])
 def test_phase_level_cores_read_back_in_every_dialect(name: str, dialect: str) -> None:
     for symmetric in (True, False):
         design = phase_level(name, chunks=3, symmetric=symmetric)
@@ -514,8 +515,7 @@ def phase_level(name: str, chunks: int, *, symmetric: bool) -> Design:
     edges = window_grid(2, 3, 1)
     model = family(name)
     shapes = {"core": (), "node": (6,), "node-and-chunk": (chunks, 6)}
-    numbers = [*model.parameters, *([model.carrier.frequency] if model.carrier else ())]
-    numbers += [model.resonator] if model.resonator else []
+    numbers = [*model.given, *([model.carrier.frequency] if model.carrier else ())]
     parameters = {p.name: generator.uniform(-1, 1, shapes[p.scope]) for p in numbers}
     analog_core = replace(
         core((2, 3), edges, symmetric_weights(edges, generator, chunks), boundaries=np.arange(chunks + 1.0),

@@ -10,7 +10,7 @@ from cores import run
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
-from device_models.families import FAMILIES
+from device_models.families import FAMILIES, REALISATIONS
 from device_models.model import CellModel
 from device_models.printers.osdi import Jacobian
 from emulator.crosscheck import crosscheck
@@ -204,6 +204,18 @@ def test_descriptions_name_their_symbols() -> None:
     model = FAMILIES["tanh_ising"]
     with pytest.raises(ValueError, match=r"coupling uses unknown symbols \['alpha'\]"):
         replace_parameters(model)
+
+
+def test_only_a_cells_own_self_term_may_depend_on_its_resonators_current() -> None:
+    """Nobody else sees it: neighbours hear the state alone."""
+    model = REALISATIONS["lc_levelled"]
+    assert model.resonator is not None
+    with pytest.raises(ValueError, match=r"feature v uses unknown symbols \['y'\]"):
+        replace(model, features={"v": model.state.symbol + model.resonator.current})
+    with pytest.raises(ValueError, match=r"coupling uses unknown symbols \['y'\]"):
+        replace(model, coupling=model.coupling * model.resonator.current)
+    with pytest.raises(ValueError, match=r"self_term uses unknown symbols \['inductance', 'y'\]"):
+        replace(model, resonator=None)
 
 
 def replace_parameters(model: CellModel) -> CellModel:

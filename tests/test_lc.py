@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +28,12 @@ from netlists.scaling import Scaling
 from netlists.synthetic import window_core
 
 F0 = 1e9
-LC_FAMILIES = sorted(REALISATIONS)
+STRONG = 2.0  # of levelling, a radian: what runs take
+
+
+def cells(weak: float) -> list[tuple[str, float]]:
+    """Every family with a limiter of that strength, and the levelled one with a strong limiter too."""
+    return [*((name, weak) for name in sorted(REALISATIONS)), ("lc_levelled", STRONG)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def on_circle(difference: Array) -> Array:
 @pytest.mark.parametrize("epsilon", [0.02, 0.1])
 def test_tank_of_van_der_pol_makes_up_for_solver_and_nonlinearity(points: int, epsilon: float) -> None:
     """w = (2/h) tan(h/2) of the trapezoidal rule, over 1 − ε²/16 + 17 ε⁴/3072 of van der Pol's oscillator."""
-    design = design_lc(epsilon, 0.7, points)
+    design = design_lc(epsilon, 0.7, points, "lc")
     step = 2 * math.pi / points
     resonance = design.inductance**-0.5
     mu = epsilon / resonance  # per radian of the tank
@@ -85,7 +91,7 @@ def test_tank_of_van_der_pol_makes_up_for_solver_and_nonlinearity(points: int, e
 
 def test_waveform_of_van_der_pol_has_the_third_harmonic_of_perturbation_theory() -> None:
     """v = A cos ψ − (ε A/8) sin 3ψ, y = A sin ψ + (ε A/24) cos 3ψ."""
-    design = design_lc(0.05, 0.7, 512)
+    design = design_lc(0.05, 0.7, 512, "lc")
     psi = np.linspace(0, 2 * np.pi, 31)
     v, y = design.cycle.at(psi).T
     np.testing.assert_allclose(v, 0.7 * (np.cos(psi) - 0.05 / 8 * np.sin(3 * psi)), atol=0.7 * 0.05**2)
@@ -95,14 +101,14 @@ def test_waveform_of_van_der_pol_has_the_third_harmonic_of_perturbation_theory()
 def test_gains_are_ones_to_first_order_and_the_pulling_is_that_of_theory() -> None:
     """A conductance more, 2κ, slows a van der Pol cell by d(ε²/16): the coupling lags by ε/4."""
     epsilon = 0.08
-    design = design_lc(epsilon, 1.3, 512)
+    design = design_lc(epsilon, 1.3, 512, "lc")
     for gain in (design.coupling_gain, design.shil_gain, design.reference_gain):
         assert gain == pytest.approx(1.0, abs=epsilon**2)
     assert design.coupling_lag == pytest.approx(epsilon / 4, rel=0.02)
     for strong in (0.05, 0.1, 0.2, 0.25):
         assert abs(design_lc(strong, 1.3, 64, "lc_tanh").coupling_lag) < 1e-4
     # the trapezoidal rule weakens every slow action by cos²(h/2)
-    coarse = design_lc(epsilon, 1.3, 64)
+    coarse = design_lc(epsilon, 1.3, 64, "lc")
     assert coarse.coupling_gain / design.coupling_gain == pytest.approx(math.cos(math.pi / 64) ** 2, abs=1e-4)
 
 
@@ -111,21 +117,21 @@ def test_tanh_limiter_meets_its_loss_at_the_amplitude() -> None:
 
 
 def test_no_limit_cycle_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(LcDesignFailed, match="take a larger Q or more points"):
-        design_lc(40.0, 1.0, 8)
+    with pytest.raises(LcDesignFailed, match=r"a weaker one \(a larger Q\) or more points"):
+        design_lc(40.0, 1.0, 8, "lc")
 
 
 # --- the free cell ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family_name", LC_FAMILIES)
+@pytest.mark.parametrize(("family_name", "epsilon"), cells(0.2))
 @pytest.mark.parametrize("devices", ["compiled", "behavioural"])
 def test_free_cell_runs_at_the_carrier_from_its_phase_on(
-    compiling: Simulator, family_name: str, devices: Devices
+    compiling: Simulator, family_name: str, epsilon: float, devices: Devices
 ) -> None:
     starts = np.array([0.4, -2.0, 3.0])
     array = lc_core(
-        core((1, 3), boundaries=(0.0, 1.0)), F0, 60, amplitude_v=0.6, family_name=family_name, q=5
+        core((1, 3), boundaries=(0.0, 1.0)), F0, 60, epsilon, amplitude_v=0.6, family_name=family_name
     )
     waves = simulated(compiling, array, starts, devices)
     phase, amplitude = phases_of(array, waves, np.array([0.6, 1.6, 20.5, 40.5, 59.4]))
@@ -145,7 +151,7 @@ def test_without_pre_warp_a_cell_runs_slow_by_the_square_of_the_step(
 ) -> None:
     """(ω h)²/12 by the trapezoidal rule and ε²/16 by the nonlinearity."""
     plain = core((1, 1), boundaries=(0.0, 1.0))
-    array = lc_core(plain, F0, 60, q=20, points_per_cycle=points, family_name="lc")
+    array = lc_core(plain, F0, 60, 0.05, points_per_cycle=points, family_name="lc")
     unwarped = dict(array.core.parameters) | {"inductance": np.ones(1)}
     array = replace(array, core=replace(array.core, parameters=unwarped))
     waves = simulated(compiling, array, np.zeros(1))
@@ -159,10 +165,10 @@ def test_without_pre_warp_a_cell_runs_slow_by_the_square_of_the_step(
 
 
 def against_phase_equation(
-    simulator: Simulator, trained: AnalogCore, starts: Array, cycles: float, q: float, family_name: str
+    simulator: Simulator, trained: AnalogCore, starts: Array, cycles: float, epsilon: float, family_name: str
 ) -> Array:
     """(R, N) phases of the circuit minus those of the trained ODE, at eleven times of the run."""
-    array = lc_core(trained, F0, cycles, q, family_name=family_name)
+    array = lc_core(trained, F0, cycles, epsilon, family_name=family_name)
     waves = simulated(simulator, array, starts)
     at = np.linspace(0.6, cycles - 0.6, 11)
     phase, _ = phases_of(array, waves, at)
@@ -170,23 +176,25 @@ def against_phase_equation(
     return on_circle(phase - reference)
 
 
-@pytest.mark.parametrize("family_name", LC_FAMILIES)
-def test_two_cells_follow_the_averaged_equation(compiling: Simulator, family_name: str) -> None:
+@pytest.mark.parametrize(("family_name", "epsilon"), cells(0.1))
+def test_two_cells_follow_the_averaged_equation(
+    compiling: Simulator, family_name: str, epsilon: float
+) -> None:
     """K of 1 % of f₀ (per second), 300 cycles: the phase difference within 2 % of a radian."""
     weights = 0.01 * np.ones(2)
     trained = core((1, 2), both_ways([(0, 1)]), weights, boundaries=(0.0, 300.0), symmetric=True)
-    error = against_phase_equation(compiling, trained, np.array([0.0, 2.6]), 300, 10, family_name)
+    error = against_phase_equation(compiling, trained, np.array([0.0, 2.6]), 300, epsilon, family_name)
     assert np.abs(error[:, 1] - error[:, 0]).max() < 0.02
     # both are pulled alike, by at most κ times the lag
-    lag = design_lc(0.1, 1.0, 64, family_name).coupling_lag
+    lag = design_lc(epsilon, 1.0, 64, family_name).coupling_lag
     assert np.abs(error).max() < 0.01 * 300 * lag + 0.02
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("what", ["coupling", "shil", "bias", "detuning"])
-@pytest.mark.parametrize("family_name", LC_FAMILIES)
+@pytest.mark.parametrize(("family_name", "epsilon"), cells(0.125))
 def test_every_term_has_its_sign_and_strength(
-    compiling: Simulator, family_name: str, what: str, sign: float
+    compiling: Simulator, family_name: str, epsilon: float, what: str, sign: float
 ) -> None:
     """One term at a time, from angles where it moves a phase by 0.4 rad and more."""
     if what == "coupling":  # the second cell hears nobody
@@ -196,16 +204,21 @@ def test_every_term_has_its_sign_and_strength(
     starts = np.array([1.1, 0.3])
     moved = trajectory(trained, starts, np.array([2.0]))[0] - starts
     assert np.abs(moved).max() > 0.4
-    error = against_phase_equation(compiling, trained, starts, 200, 8, family_name)
+    error = against_phase_equation(compiling, trained, starts, 200, epsilon, family_name)
     # the van der Pol cell's coupling lags by 1/(4 Q) = 0.03, and errors grow on the way away from an unstable phase
     assert np.abs(error).max() < 0.06
 
 
-def test_the_error_of_averaging_falls_as_one_over_the_cycles(compiling: Simulator) -> None:
+@pytest.mark.parametrize(("family_name", "epsilon"), [("lc_tanh", 0.2), ("lc_levelled", STRONG)])
+def test_the_error_of_averaging_falls_as_one_over_the_cycles(
+    compiling: Simulator, family_name: str, epsilon: float
+) -> None:
     trained = window_core(3, 3, radius=1, duration=4.0, chunks=2, seed=2)
     starts = trained.initial_states(0, 1)
     rms = [
-        float(np.sqrt(np.mean(against_phase_equation(compiling, trained, starts, n, 5, "lc_tanh") ** 2)))
+        float(
+            np.sqrt(np.mean(against_phase_equation(compiling, trained, starts, n, epsilon, family_name) ** 2))
+        )
         for n in (75, 300)
     ]
     assert rms[0] / rms[1] == pytest.approx(4.0, rel=0.2)
@@ -215,25 +228,25 @@ def test_the_error_of_averaging_falls_as_one_over_the_cycles(compiling: Simulato
 # --- the circuit equations -------------------------------------------------------------------------------
 
 
-def strong(family_name: str, points: int, cycles: float = 12) -> LcArray:
+def strong(family_name: str, points: int, epsilon: float = 0.2) -> LcArray:
     """Six cells with every term there is, far beyond what averaging takes, in two chunks."""
     trained = window_core(2, 3, radius=1, duration=2.0, chunks=2, strength=1.0, symmetric=False, seed=7)
     values = dict(trained.parameters) | {"detuning": np.linspace(-1, 1, 6)}
     measured = Corrections(0.9, 1.1, 0.3, 0.8, -0.5, frequency=1.002)
     return lc_core(
-        replace(trained, parameters=values), F0, cycles, 5, 0.6, family_name=family_name,
+        replace(trained, parameters=values), F0, 12, epsilon, 0.6, family_name=family_name,
         points_per_cycle=points, corrections=measured,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("family_name", LC_FAMILIES)
+@pytest.mark.parametrize(("family_name", "epsilon"), cells(0.2))
 @pytest.mark.parametrize("devices", ["compiled", "behavioural"])
 def test_waveforms_are_those_of_the_circuit_equations_to_second_order(
-    compiling: Simulator, family_name: str, devices: Devices
+    compiling: Simulator, family_name: str, epsilon: float, devices: Devices
 ) -> None:
     """The same inductors for every step: what is left is the trapezoidal rule's own error."""
     worst = []
-    base = strong(family_name, 200)
+    base = strong(family_name, 200, epsilon)
     starts = np.linspace(-3, 3, 6)
     for points in (200, 400):
         array = replace(base, step=1 / (F0 * points))
@@ -262,8 +275,11 @@ def test_64_points_a_cycle_are_as_good_as_512(compiling: Simulator) -> None:
     assert np.abs(on_circle(phase - detuned.phase)).max() > 0.1
 
 
-def test_compiled_and_behavioural_arrays_are_the_same_circuit(compiling: Simulator) -> None:
-    array = strong("lc", 64)
+@pytest.mark.parametrize(("family_name", "epsilon"), [("lc", 0.2), ("lc_levelled", STRONG)])
+def test_compiled_and_behavioural_arrays_are_the_same_circuit(
+    compiling: Simulator, family_name: str, epsilon: float
+) -> None:
+    array = strong(family_name, 64, epsilon)
     starts = np.linspace(-3, 3, 6)
     one, two = (simulated(compiling, array, starts, devices, 1e-9) for devices in ("compiled", "behavioural"))
     np.testing.assert_allclose(one.time, two.time, rtol=1e-9)
@@ -285,7 +301,7 @@ def test_rates_times_and_scaling() -> None:
     trained = core(
         (1, 2), both_ways([(0, 1)]), 0.5, boundaries=(0.0, 1.0, 4.0), shil=0.2, bias=-0.3, symmetric=True
     )
-    array = lc_core(trained, 2e9, 100, 10, 0.8, capacitance=2e-12)
+    array = lc_core(trained, 2e9, 100, 0.1, 0.8, capacitance=2e-12)
     per_radian = 4.0 / (2 * np.pi * 100)
     assert array.scaling == Scaling(tau=1 / (2 * np.pi * 2e9), capacitance=2e-12)
     assert array.scaling.seconds(array.core.duration) == pytest.approx(100 / 2e9)
@@ -311,21 +327,27 @@ def test_realisations_are_families_that_no_weights_file_may_name() -> None:
     assert family("lc") is REALISATIONS["lc"]
 
 
-def test_inductors_with_currents_stand_beside_compiled_cells_and_inside_behavioural_ones() -> None:
+def test_currents_at_the_start_are_nodes_of_compiled_cells_and_parameters_of_behavioural_ones() -> None:
     array = lc_core(core((1, 2), boundaries=(0.0, 1.0), detuning=[0.0, 1.0]), F0, 10)
     volts, currents = array.start(np.array([0.3, -1.2]))
     options = SolverOptions(step=array.step)
     compiled = write_deck(compile_core(array.core, array.scaling, "compiled"), options, volts, None, currents)
-    lines = [line.split() for line in compiled.splitlines() if line.startswith("Lr")]
-    assert [line[:3] for line in lines] == [["Lr00c00", "r00c00", "0"], ["Lr00c01", "r00c01", "0"]]
-    henry = array.core.parameters["inductance"] / (2 * np.pi * F0) ** 2 / array.scaling.capacitance
-    np.testing.assert_allclose([float(line[3]) for line in lines], henry, rtol=1e-12)
-    assert [float(line[4].removeprefix("ic=")) for line in lines] == currents.tolist()
+    found = {name: float(value) for name, value in re.findall(r"v\((\w+_y)\)=(\S+)", compiled)}
+    unit = array.scaling.capacitance / array.scaling.tau
+    assert found == pytest.approx({"r00c00_y": currents[0] / unit, "r00c01_y": currents[1] / unit}, rel=1e-14)
+    cells = [line.split() for line in compiled.splitlines() if line.startswith("Nr")]
+    assert [line[:4] for line in cells] == [
+        ["Nr00c00", "r00c00", "r00c00_y", "lc_levelled_0"],
+        ["Nr00c01", "r00c01", "r00c01_y", "lc_levelled_0"],
+    ]
+    for line, inductance in zip(cells, array.core.parameters["inductance"], strict=True):
+        assert f"inductance={float(inductance)!r}" in line
     circuit = compile_core(array.core, array.scaling)
     files = write_netlist(circuit, options, volts, currents)
     assert f".param ic_r00c01 = {float(currents[1])!r}" in files.bench
     assert "ic={ic_r00c01}" in files.core
-    assert "Ltank v 0" in files.library
+    assert "Ltank v v_y" in files.library
+    assert "Vsense v_y 0" in files.library
     with pytest.raises(ValueError, match=r"initial currents have shape \(3,\), expected \(2,\)"):
         write_deck(circuit, options, volts, currents=np.zeros(3))
 

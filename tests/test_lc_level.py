@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from emulator.cells import LC_QUALITY, level_lc
+from emulator.cells import BUILT_IN, LC_LEVELLING, LC_QUALITY
 from emulator.characterize import cached
 from emulator.doctor import find_capabilities
 from emulator.levels import realise
@@ -18,10 +19,14 @@ from netlists.synthetic import window_core
 from netlists.weights import read_weights, write_weights
 
 
-def test_what_is_designed_is_what_is_measured() -> None:
-    cell = level_lc()
+@pytest.mark.parametrize(
+    ("name", "family_name", "epsilon"),
+    [("lc", "lc_levelled", LC_LEVELLING), ("differential-pair", "lc_tanh", 1 / LC_QUALITY)],
+)
+def test_what_is_designed_is_what_is_measured(name: str, family_name: str, epsilon: float) -> None:
+    cell = BUILT_IN[name]()
     farads = float(cell.block.parameters["c"])
-    design = design_lc(1 / LC_QUALITY, points_per_cycle=cell.points_per_cycle, family_name="lc_tanh")
+    design = design_lc(epsilon, points_per_cycle=cell.points_per_cycle, family_name=family_name)
     with Simulator() as simulator:
         known = cached(simulator, cell)
     assert known.shil is not None
@@ -34,6 +39,7 @@ def test_what_is_designed_is_what_is_measured() -> None:
     np.testing.assert_allclose(known.shil.drive_phase, design.shil_phase, atol=1e-2)
     pulled = known.reference_gain * 2 * farads * known.amplitude_v
     np.testing.assert_allclose(pulled, design.reference_gain, rtol=1e-2)
+    np.testing.assert_allclose(known.shil.measured_hz, known.shil.predicted_hz, rtol=0.1)
 
 
 def test_cells_that_nothing_pulls_keep_their_phases(tmp_path: Path) -> None:

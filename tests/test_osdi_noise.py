@@ -46,7 +46,7 @@ def device(
 def rate(cell: Device, time: float) -> float:
     """What the noise adds, by way of the current out of the node; in a sweep from the second iteration on."""
     for solution in (np.zeros(2), np.zeros(2)):
-        found = -cell.evaluate(solution, time)[0] / G
+        found = -cell.evaluate(solution, time)[0][0] / G
     return found
 
 
@@ -80,9 +80,9 @@ def test_between_grid_points_it_is_linear_in_whatever_order_it_is_asked(
 def test_alone_and_in_a_sweep_it_is_the_same(library: DeviceLibrary) -> None:
     cell = device(library, 2, 3, 4)
     solution = np.zeros(2)
-    alone = -cell.evaluate(solution, 5.3 * GRID)[0] / G  # the first evaluation enrols the cell
+    alone = -cell.evaluate(solution, 5.3 * GRID)[0][0] / G  # the first evaluation enrols the cell
     again = np.zeros(2)
-    assert -cell.evaluate(again, 5.3 * GRID)[0] / G == pytest.approx(alone, rel=1e-14)
+    assert -cell.evaluate(again, 5.3 * GRID)[0][0] / G == pytest.approx(alone, rel=1e-14)
 
 
 # --- steps

@@ -26,6 +26,7 @@ from device_models.model import (
     pair_rate,
 )
 from device_models.phase_cell import (
+    INITIAL_CURRENT,
     cell_block,
     common_parameter,
     coupler_block,
@@ -262,12 +263,15 @@ def test_cell_drives_its_rate_into_its_port(any_simulator: Simulator, name: str,
             )
             words += [f"{key}={number(value)}" for key, value in zip(keys, values, strict=True)]
             columns.append(np.broadcast_to(values, chunks))
-        if model.resonator is not None:  # another test's: here it takes no current
-            words.append(f"{model.resonator.name}=1e30")
+        tank: dict[sp.Symbol, float] = {}
+        if model.resonator is not None:  # so large that it keeps its current, which is next to nothing
+            kept = (1.3 - level) * 1e-30
+            tank = {model.resonator.inductance.symbol: 1e60, model.resonator.current: kept}
+            words += [f"{model.resonator.inductance.name}=1e60", f"{INITIAL_CURRENT}={number(kept)}"]
         instances.append(" ".join(words))
         voltages |= {f"n{cell}": level, **sums}
         inputs = {model.sums[f]: value for f, value in zip(adders, sums.values(), strict=True)}
-        rates.append((rate.subs(inputs), np.column_stack([np.full(chunks, level), *columns])))
+        rates.append((rate.subs(inputs | tank), np.column_stack([np.full(chunks, level), *columns])))
         # a summing node is a resistor of one unit of rate: it takes what it holds
         rates += [(sp.Float(-value), np.zeros((chunks, 1 + len(own)))) for value in sums.values()]
     library = common_lines(model) + block_text(cell_block(model, chunks), NGSPICE)

@@ -14,19 +14,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from processes import children, gone, start, wait_until
 from small import Quiet, assert_same_results, small_core, small_run, small_weights
 from typer.testing import CliRunner
 
 import emulator.run
+from emulator.claimed import FolderError
 from emulator.cli import app
-from emulator.folder import FolderError, claim
+from emulator.folder import claim
 from emulator.results import (
     ROWS,
     Results,
@@ -209,7 +211,7 @@ def test_a_lock_that_was_taken_away_meanwhile_is_not_enough(
         (tmp_path / "out" / ".lock").unlink()
         flock(stream, how)
 
-    monkeypatch.setattr("emulator.folder.fcntl.flock", remove_then_lock)
+    monkeypatch.setattr("emulator.claimed.fcntl.flock", remove_then_lock)
     with (
         pytest.raises(FolderError, match="another run is writing there"),
         claim(tmp_path / "out", "new", IDENTITY),
@@ -379,54 +381,8 @@ def command(weights: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-c", "from emulator.cli import app; app()", "run", str(weights), *given, *more]
 
 
-def start(words: Sequence[str], **how: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how
-    )
-
-
-def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], limit_s: float = 60.0) -> Any:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        if process.poll() is not None:
-            pytest.fail(f"ended too early: {process.communicate()[0]}")
-        time.sleep(0.005)
-    process.kill()
-    pytest.fail(f"waited in vain: {process.communicate()[0]}")
-
-
 def parts(out: Path) -> list[Path]:
     return sorted((out / "partial").glob("sample-*.h5"))
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(status.parent.name))
-    return found
-
-
-def gone(pids: Sequence[int], limit_s: float = 5.0) -> bool:
-    """Whether all of these processes have ended (a zombie has)."""
-
-    def alive(pid: int) -> bool:
-        try:
-            return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            return False
-
-    deadline = time.monotonic() + limit_s
-    while any(map(alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not any(map(alive, pids))
 
 
 def assert_unfinished(out: Path, finished: int) -> None:

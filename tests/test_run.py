@@ -18,8 +18,8 @@ import emulator.sample
 from device_models.adc import AdcSettings, digitise
 from device_models.families import FAMILIES
 from device_models.readout import read_out
+from emulator.claimed import FolderError
 from emulator.conclusion import saturation
-from emulator.folder import FolderError
 from emulator.results import Results, read_results
 from emulator.settings import RunSettings
 from emulator.verdict import Verdict
@@ -192,6 +192,14 @@ def test_every_family_runs_and_is_accepted(tmp_path: Path, family: str) -> None:
     assert results.rows["samples/accepted"].all()
     assert results.rows["samples/codes"].std() > 5, "something was to be seen"
     assert results.attributes["family"] == family
+
+
+@pytest.mark.usefixtures("no_report")
+def test_as_many_rows_as_time_points_are_no_obstacle(weights: Path, tmp_path: Path) -> None:
+    """Some time points are then the nearest to two rows."""
+    results = small_run(weights, tmp_path / "out", samples=1, rows=4000, reltol=1e-5, devices="behavioural")
+    assert (np.diff(results.rows["crosscheck/row_time"][0]) == 0).any()
+    assert results.rows["samples/accepted"].all()
 
 
 # --- what fails is recorded

@@ -139,7 +139,7 @@ def _flag(jacobian: Jacobian) -> str:
 def _sizes(model: CellModel, chunks: int, *, noise: bool) -> str:
     """Sizes, and for each chunk where among an instance's values each cell parameter is."""
     columns, defaults, first = [], [], 0
-    for parameter in model.parameters:
+    for parameter in model.given:
         count = len(cell_parameter_names(parameter, chunks))
         columns.append([first + (chunk if count > 1 else 0) for chunk in range(chunks)])
         defaults += [repr(float(parameter.default))] * count
@@ -149,7 +149,8 @@ def _sizes(model: CellModel, chunks: int, *, noise: bool) -> str:
     noise_at, shared = (len(model_parameter_names(model, chunks, noise=told)) for told in (False, noise))
     rows = [", ".join(str(column[chunk]) for column in columns) or "0" for chunk in range(chunks)]
     return "\n".join([
-        f"enum {{ CHUNKS = {chunks}, FEATURES = {len(model.features)}, PARAMETERS = {len(model.parameters)},",
+        f"enum {{ OWN = {len(model.states)}, CHUNKS = {chunks}, FEATURES = {len(model.features)},",
+        f"       PARAMETERS = {len(model.given)},",
         f"       INSTANCE_PARAMETERS = {first + noise}, MODEL_PARAMETERS = {shared},",
         f"       CARRIER = {int(model.carrier is not None)}, TIMED = {len(_timed(model))}, PAST = {past},",
         f"       NOISE_AT = {noise_at} }};",
@@ -166,16 +167,16 @@ def _equations(model: CellModel) -> str:
     names = list(model.features)
     known = {model.features[name]: sp.Symbol(f"features[{k}]", real=True) for k, name in enumerate(names)}
     sums = {model.sums[name]: sp.Symbol(f"sums[{k}]", real=True) for k, name in enumerate(names)}
-    given = {p.symbol: sp.Symbol(f"parameters[{k}]", real=True) for k, p in enumerate(model.parameters)}
+    given = {p.symbol: sp.Symbol(f"parameters[{k}]", real=True) for k, p in enumerate(model.given)}
     state = {x: sp.Symbol("x", real=True)}
+    own = {symbol: sp.Symbol(f"x[{k}]", real=True) for k, symbol in enumerate(model.states)}
     timed = {term: sp.Symbol(f"timed[{k}]", real=True) for k, term in enumerate(_timed(model))}
 
     def written(expression: sp.Expr) -> sp.Expr:
         """In terms of the own features, which are there anyway, as far as it goes."""
         told = _multiple_angles(expression.xreplace(timed), x, known).subs(known)
-        return told.subs({**sums, **given, **state})
+        return told.subs({**sums, **given, **own})
 
-    rate = model.self_term + model.coupling
     slopes = [sp.diff(model.features[name], x) for name in names]
     by_sum = [sp.diff(model.coupling, model.sums[name]) for name in names]
     angle = {model.carrier.phase: sp.Symbol("theta", real=True)} if model.carrier is not None else {}
@@ -206,13 +207,21 @@ def _equations(model: CellModel) -> str:
         ),
         "}",
         "",
-        f"/* rate = {model.self_term} + {model.coupling} */",
+        *(
+            f"/* rate of {symbol} = {rate} */"
+            for symbol, rate in zip(model.states, model.rates, strict=True)
+        ),
+        "/* slope[a * OWN + b] is the derivative of rate a by own state b; the sums act on the first rate alone. */",
         *_function(
-            "static inline void cell_rate(double x, const double *features, const double *sums, "
+            "static inline void cell_rate(const double *x, const double *features, const double *sums, "
             "const double *parameters,\n    const double *timed, double *rate, double *slope, double *by_sum)",
             {
-                "*rate": written(rate),
-                "*slope": written(sp.diff(rate, x)),
+                **{f"rate[{a}]": written(rate) for a, rate in enumerate(model.rates)},
+                **{
+                    f"slope[{a * len(own) + b}]": written(sp.diff(rate, symbol))
+                    for a, rate in enumerate(model.rates)
+                    for b, symbol in enumerate(model.states)
+                },
                 **{f"by_sum[{k}]": written(derivative) for k, derivative in enumerate(by_sum)},
             },
         ),
@@ -255,24 +264,36 @@ def _function(head: str, results: Mapping[str, sp.Expr]) -> list[str]:
 def _nodes_and_entries(model: CellModel, largest: int) -> str:
     """Terminals and matrix elements of the largest cell; a smaller one uses the first of them.
 
-    Only the own state carries charge; its element comes first, those of the neighbours are resistive.
+    Only own states carry charge; their elements come first, those of the neighbours are resistive.
     """
-    own = str(model.state.symbol)
     terminal = '  {{.name = "{}", .units = "V", .residual_units = "A", {}}},'
     residuals = (
         ".resistive_offset = {}, .reactive_offset = {}, "
         ".resistive_limit_offset = NO_OFFSET, .reactive_limit_offset = NO_OFFSET"
     )
-    storage = residuals.format("offsetof(Cell, current)", "offsetof(Cell, charge)")
     none = residuals.format("NO_OFFSET", "NO_OFFSET")
+    own = range(len(model.states))
     return "\n".join([
         "static Node nodes[] = {",
-        terminal.format(own, storage),
+        *(
+            terminal.format(
+                symbol,
+                residuals.format(f"offsetof(Cell, current[{k}])", f"offsetof(Cell, charge[{k}])"),
+            )
+            for k, symbol in enumerate(model.states)
+        ),
         *(terminal.format(f"n{k}", none) for k in range(1, largest + 1)),
         "};",
         "static JacobianEntry entries[] = {",
-        "  {{0, 0}, offsetof(Cell, reactive), ENTRY_RESISTIVE | ENTRY_REACTIVE | ENTRY_REACTIVE_CONSTANT},",
-        *(f"  {{{{0, {k}}}, NO_OFFSET, ENTRY_RESISTIVE}}," for k in range(1, largest + 1)),
+        *(
+            f"  {{{{{a}, {b}}}, offsetof(Cell, reactive[{a}]), "
+            "ENTRY_RESISTIVE | ENTRY_REACTIVE | ENTRY_REACTIVE_CONSTANT},"
+            if a == b
+            else f"  {{{{{a}, {b}}}, NO_OFFSET, ENTRY_RESISTIVE}},"
+            for a in own
+            for b in own
+        ),
+        *(f"  {{{{0, {len(own) + k}}}, NO_OFFSET, ENTRY_RESISTIVE}}," for k in range(largest)),
         "};",
         "",
     ])  # fmt: skip
@@ -286,7 +307,7 @@ def _parameters(model: CellModel, chunks: int, *, noise: bool) -> str:
     rate = f"{model.state.unit} per model time unit"
     number, text = "PARAMETER_REAL | PARAMETER_OF_INSTANCE", "PARAMETER_TEXT | PARAMETER_OF_INSTANCE"
     rows = [("$mfactor", "", "cells in parallel", number)]
-    for parameter in model.parameters:
+    for parameter in model.given:
         rows += [
             (name, parameter.unit, parameter.meaning, number)
             for name in cell_parameter_names(parameter, chunks)

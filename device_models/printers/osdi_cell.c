@@ -1,8 +1,11 @@
-/* A cell of an analog core as a compiled device: one terminal for its own state x, one a neighbour.
+/* A cell of an analog core as a compiled device: a terminal for each of its own states, one a neighbour.
  *
  *   d(C x)/dt = g * rate(x, sums),  sum_f = sum over neighbours j of k_j * f(x_j)
  *
- * Printed above this text: the family's sizes (FEATURES, PARAMETERS, INSTANCE_PARAMETERS, CHUNKS, ...), where its
+ * x are OWN states, one volt a unit, each on a C of its own: a second one is a resonator's current, and its equation
+ * the inductor's. Neighbours see the first, and act on it.
+ *
+ * Printed above this text: the family's sizes (OWN, FEATURES, PARAMETERS, INSTANCE_PARAMETERS, CHUNKS, ...), where its
  * parameters are (parameter_at, parameter_default), and time_terms, cell_features, cell_slopes and cell_rate,
  * derived from its one description. Printed below it: the descriptors, one for each number of neighbours.
  *
@@ -18,11 +21,12 @@ typedef struct {
 
 /* What an instance starts with. Behind it: matrix elements, node numbers, derivatives, parameters. */
 typedef struct {
-  double x;                  /* own state it is linearised at, V */
-  double current, slope;     /* resistive residual, A, and its derivative by the own state, S */
-  double charge, capacitance;/* reactive residual, C, and its derivative, F */
-  double source;             /* what the linearisation leaves on the right-hand side, A */
-  double *reactive;          /* matrix element of the own state, small-signal part */
+  double current[OWN];       /* resistive residuals, A, */
+  double slope[OWN * OWN];   /* and their derivatives by the own states, S */
+  double charge[OWN];        /* reactive residuals, C, */
+  double capacitance;        /* and their derivative, F */
+  double source[OWN];        /* what the linearisation leaves on the right-hand side, A */
+  double *reactive[OWN];     /* matrix elements of the own states, small-signal part */
   uint64_t generation;       /* of the sweep this cell is enrolled in, 0 for none */
   uint32_t index;            /* its number there */
   uint32_t neighbours;
@@ -37,10 +41,10 @@ typedef struct {
 enum { NUMBERS = 1 + INSTANCE_PARAMETERS };
 
 #define UP(bytes) (((bytes) + 7) / 8 * 8)
-#define ELEMENTS(d, full) ((full) ? (d) + 1 : 1)
+#define ELEMENTS(d, full) ((full) ? (d) + OWN * OWN : OWN * OWN)
 #define ELEMENTS_AT sizeof(Cell)
 #define NODES_AT(d, full) (ELEMENTS_AT + sizeof(double *) * ELEMENTS(d, full))
-#define OTHERS_AT(d, full) (NODES_AT(d, full) + UP(sizeof(uint32_t) * ((d) + 1)))
+#define OTHERS_AT(d, full) (NODES_AT(d, full) + UP(sizeof(uint32_t) * ((d) + OWN)))
 #define VALUES_AT(d, full) (OTHERS_AT(d, full) + ((full) ? sizeof(double) * (d) : 0))
 #define TEXTS_AT(d, full) (VALUES_AT(d, full) + sizeof(double) * (NUMBERS + (d) * CHUNKS))
 #define GIVEN_AT(d, full) (TEXTS_AT(d, full) + sizeof(char *) * CHUNKS)
@@ -50,7 +54,7 @@ enum { NUMBERS = 1 + INSTANCE_PARAMETERS };
   ((type *)((char *)cell + ((cell)->full ? at((cell)->neighbours, true) : at((cell)->neighbours, false))))
 static double **elements(Cell *cell) { return (double **)((char *)cell + ELEMENTS_AT); }
 static uint32_t *node_numbers(Cell *cell) { return PART(uint32_t, NODES_AT); }
-static double *others(Cell *cell) { return PART(double, OTHERS_AT); } /* d current / d neighbour's state */
+static double *others(Cell *cell) { return PART(double, OTHERS_AT); } /* d current[0] / d neighbour's state */
 static double *values(Cell *cell) { return PART(double, VALUES_AT); }
 static double *weights(Cell *cell, uint32_t chunk) {
   return values(cell) + NUMBERS + (size_t)chunk * cell->neighbours;
@@ -70,42 +74,47 @@ static void gather_parameters(Cell *cell, uint32_t chunk, double *parameters) {
 /* The neighbours' part in a full Jacobian: derivatives, and what they leave on the right-hand side. */
 RARE static void finish_full(Cell *cell, double g, const double *weight, const double *by_sum,
                              const double *states, const double *slopes) {
-  const uint32_t *node = node_numbers(cell) + 1;
+  const uint32_t *node = node_numbers(cell) + OWN;
   for (uint32_t j = 0; j < cell->neighbours; j++) {
     double derivative = 0, x = states[node[j]], own[FEATURES];
     const double *slope = slopes ? slopes + (size_t)node[j] * FEATURES : own;
     if (!slopes) cell_slopes(x, own);
     for (int f = 0; f < FEATURES; f++) derivative += by_sum[f] * slope[f];
     others(cell)[j] = -g * weight[j] * derivative;
-    cell->source += others(cell)[j] * x;
+    cell->source[0] += others(cell)[j] * x;
   }
 }
 
-/* What follows from the state, the current and its slope by the own state. */
-static inline void finish(Cell *cell, double x, double current, double slope) {
-  cell->x = x;
-  cell->current = current;
-  cell->slope = slope;
-  cell->charge = cell->capacitance * x;
-  cell->source = slope * x - current;
+/* What follows from the states, their rates and the rates' slopes. */
+static inline void finish(Cell *cell, const double *x, double g, const double *rate, const double *slope) {
+  for (int a = 0; a < OWN; a++) {
+    cell->current[a] = -g * rate[a];
+    cell->charge[a] = cell->capacitance * x[a];
+    cell->source[a] = g * rate[a];
+    for (int b = 0; b < OWN; b++) {
+      cell->slope[a * OWN + b] = -g * slope[a * OWN + b];
+      cell->source[a] += cell->slope[a * OWN + b] * x[b];
+    }
+  }
 }
 
 RARE static void evaluate_alone(Cell *cell, const Model *model, const SimulatorInfo *info) {
   const uint32_t *node = node_numbers(cell), chunk = chunk_at(model->switches, info->abstime);
   const double *weight = weights(cell, chunk), g = model->g * values(cell)[0];
-  double sums[FEATURES] = {0}, by_sum[FEATURES], features[FEATURES], parameters[PARAMETERS + 1], rate, slope;
-  double timed[TIMED + 1], x = info->prev_solve[node[0]];
+  double sums[FEATURES] = {0}, by_sum[FEATURES], features[FEATURES], parameters[PARAMETERS + 1];
+  double rate[OWN], slope[OWN * OWN], timed[TIMED + 1], x[OWN];
+  for (int a = 0; a < OWN; a++) x[a] = info->prev_solve[node[a]];
   time_terms(model->w * info->abstime, timed);
   for (uint32_t j = 0; j < cell->neighbours; j++) {
-    cell_features(info->prev_solve[node[j + 1]], features);
+    cell_features(info->prev_solve[node[j + OWN]], features);
     for (int f = 0; f < FEATURES; f++) sums[f] += weight[j] * features[f];
   }
-  cell_features(x, features);
+  cell_features(x[0], features);
   gather_parameters(cell, chunk, parameters);
-  cell_rate(x, features, sums, parameters, timed, &rate, &slope, by_sum);
-  rate += noise_rate(&model->noise, values(cell)[INSTANCE_PARAMETERS], info->abstime);
+  cell_rate(x, features, sums, parameters, timed, rate, slope, by_sum);
+  rate[0] += noise_rate(&model->noise, values(cell)[INSTANCE_PARAMETERS], info->abstime);
   bound_step(&cell->bound, &model->noise, info->abstime, model->noise.longest);
-  finish(cell, x, -g * rate, -g * slope);
+  finish(cell, x, g, rate, slope);
   if (cell->full) finish_full(cell, g, weight, by_sum, info->prev_solve, NULL);
 }
 
@@ -162,53 +171,56 @@ static uint32_t evaluate(void *handle, void *instance, void *model, SimulatorInf
 static void load_jacobian_resist(void *instance, void *model) {
   (void)model;
   Cell *cell = instance;
-  *elements(cell)[0] += cell->slope;
+  for (int k = 0; k < OWN * OWN; k++) *elements(cell)[k] += cell->slope[k];
   if (cell->full)
-    for (uint32_t j = 0; j < cell->neighbours; j++) *elements(cell)[j + 1] += others(cell)[j];
+    for (uint32_t j = 0; j < cell->neighbours; j++) *elements(cell)[OWN * OWN + j] += others(cell)[j];
 }
 
 static void load_jacobian_react(void *instance, void *model, double alpha) {
   (void)model;
-  *((Cell *)instance)->reactive += alpha * ((Cell *)instance)->capacitance;
+  Cell *cell = instance;
+  for (int a = 0; a < OWN; a++) *cell->reactive[a] += alpha * cell->capacitance;
 }
 
 static void load_jacobian_tran(void *instance, void *model, double alpha) {
   load_jacobian_resist(instance, model);
-  *elements(instance)[0] += alpha * ((Cell *)instance)->capacitance;
+  for (int a = 0; a < OWN; a++)
+    *elements(instance)[a * OWN + a] += alpha * ((Cell *)instance)->capacitance;
 }
 
 static void load_spice_rhs_dc(void *instance, void *model, double *target, double *prev_solve) {
   (void)model, (void)prev_solve;
-  target[node_numbers(instance)[0]] += ((Cell *)instance)->source;
+  for (int a = 0; a < OWN; a++) target[node_numbers(instance)[a]] += ((Cell *)instance)->source[a];
 }
 
 static void load_spice_rhs_tran(
     void *instance, void *model, double *target, double *prev_solve, double alpha) {
   (void)model, (void)prev_solve;
   Cell *cell = instance;
-  target[node_numbers(cell)[0]] += cell->source + alpha * cell->charge;
+  for (int a = 0; a < OWN; a++)
+    target[node_numbers(cell)[a]] += cell->source[a] + alpha * cell->charge[a];
 }
 
 static void load_residual_resist(void *instance, void *model, double *target) {
   (void)model;
-  target[node_numbers(instance)[0]] += ((Cell *)instance)->current;
+  for (int a = 0; a < OWN; a++) target[node_numbers(instance)[a]] += ((Cell *)instance)->current[a];
 }
 
 static void load_residual_react(void *instance, void *model, double *target) {
   (void)model;
-  target[node_numbers(instance)[0]] += ((Cell *)instance)->charge;
+  for (int a = 0; a < OWN; a++) target[node_numbers(instance)[a]] += ((Cell *)instance)->charge[a];
 }
 
 static void write_jacobian_resist(void *instance, void *model, double *target) {
   (void)model;
   Cell *cell = instance;
-  target[0] = cell->slope;
-  if (cell->full) memcpy(target + 1, others(cell), sizeof(double) * cell->neighbours);
+  memcpy(target, cell->slope, sizeof cell->slope);
+  if (cell->full) memcpy(target + OWN * OWN, others(cell), sizeof(double) * cell->neighbours);
 }
 
 static void write_jacobian_react(void *instance, void *model, double *target) {
   (void)model;
-  *target = ((Cell *)instance)->capacitance;
+  for (int a = 0; a < OWN; a++) target[a] = ((Cell *)instance)->capacitance;
 }
 
 static void load_nothing(void *instance, void *model, double *target) {
@@ -252,12 +264,12 @@ static void *access_model(Model *model, uint32_t id) {
     cell->full = full_;                                                                                     \
     bool right = setup_cell(handle, cell, model, (uint8_t *)instance + GIVEN_AT(d, full_),                          \
                             (char **)((char *)instance + TEXTS_AT(d, full_)));                              \
-    *result = (InitInfo){.flags = right && terminals == d + 1 ? 0 : RETURN_FATAL};                          \
+    *result = (InitInfo){.flags = right && terminals == d + OWN ? 0 : RETURN_FATAL};                          \
   }
 
 #define DESCRIPTOR(d, kind, full_, name_)                                                                   \
   {                                                                                                         \
-    .name = name_, .nodes_count = d + 1, .terminals_count = d + 1, .nodes = nodes,                          \
+    .name = name_, .nodes_count = d + OWN, .terminals_count = d + OWN, .nodes = nodes,                          \
     .entries_count = ELEMENTS(d, full_), .entries = entries, .collapsed_offset = 0,                         \
     .parameters_count = NUMBERS + CHUNKS + MODEL_PARAMETERS,                                                \
     .instance_parameters_count = NUMBERS + CHUNKS, .parameters = parameters,                                \
@@ -270,7 +282,7 @@ static void *access_model(Model *model, uint32_t id) {
     .load_spice_rhs_tran = load_spice_rhs_tran, .load_jacobian_resist = load_jacobian_resist,               \
     .load_jacobian_react = load_jacobian_react, .load_jacobian_tran = load_jacobian_tran,                   \
     .given_flag_model = given_in_model, .given_flag_instance = given_##d##_##kind,                          \
-    .resistive_entries_count = ELEMENTS(d, full_), .reactive_entries_count = 1,                             \
+    .resistive_entries_count = ELEMENTS(d, full_), .reactive_entries_count = OWN,                             \
     .write_jacobian_array_resist = write_jacobian_resist,                                                   \
     .write_jacobian_array_react = write_jacobian_react,                                                     \
   }

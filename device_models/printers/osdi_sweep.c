@@ -14,9 +14,9 @@ static uint64_t generations; /* in the whole process, counted by atomic operatio
 
 /* What a cell has from a sweep, in the order in which ngspice asks for it. */
 typedef struct {
-  double seen, x;           /* own state in the simulator's solution, and where it was linearised */
-  double current, slope;    /* A and S */
-  uint32_t own;             /* number of its node */
+  double seen[OWN], x[OWN]; /* own states in the simulator's solution, and where they were linearised */
+  double rate[OWN], slope[OWN * OWN];
+  uint32_t own[OWN];        /* numbers of their nodes */
 } Result;
 
 typedef struct {
@@ -96,16 +96,16 @@ RARE static void enrol(Sweep *s, Cell *cell, const Model *model, const Simulator
   if (!drive_fits(&s->drive, &model->noise, model->g / model->c)) return;
   const uint32_t *node = node_numbers(cell), d = cell->neighbours;
   uint32_t top = 0;
-  for (uint32_t j = 0; j <= d; j++) top = node[j] > top ? node[j] : top;
+  for (uint32_t j = 0; j < OWN + d; j++) top = node[j] > top ? node[j] : top;
   if (!room_for_cell(s, d, top)) return;
 
   cell->index = s->cells;
   cell->generation = s->generation;
-  s->results[s->cells].own = node[0];
+  memcpy(s->results[s->cells].own, node, sizeof(uint32_t) * OWN);
   s->first[s->cells] = s->links;
   s->first[s->cells + 1] = s->links + d;
   s->g[s->cells] = model->g * values(cell)[0];
-  memcpy(s->from + s->links, node + 1, sizeof(uint32_t) * d);
+  memcpy(s->from + s->links, node + OWN, sizeof(uint32_t) * d);
   for (uint32_t k = 0; k < CHUNKS; k++) {
     gather_parameters(cell, k, s->parameters[k] + (size_t)s->cells * PARAMETERS);
     memcpy(s->weight[k] + s->links, weights(cell, k), sizeof(double) * d);
@@ -176,20 +176,20 @@ RARE static void run_sweep(Sweep *s, const SimulatorInfo *info) {
   const double *restrict weight = s->weight[s->chunk], *restrict features = s->features;
   const uint32_t *restrict from = s->from;
   for (uint32_t i = 0; i < s->cells; i++) {
-    double sums[FEATURES] = {0}, rate, slope;
+    double sums[FEATURES] = {0};
     for (uint32_t k = s->first[i], end = s->first[i + 1]; k < end; k++) {
       const double *feature = features + (size_t)from[k] * FEATURES;
       for (int f = 0; f < FEATURES; f++) sums[f] += weight[k] * feature[f];
     }
     Result *result = s->results + i;
-    uint32_t own = result->own;
-    cell_rate(s->x[own], features + (size_t)own * FEATURES, sums,
-              s->parameters[s->chunk] + (size_t)i * PARAMETERS, timed, &rate, &slope,
+    for (int a = 0; a < OWN; a++) {
+      result->seen[a] = solution[result->own[a]];
+      result->x[a] = s->x[result->own[a]];
+    }
+    cell_rate(result->x, features + (size_t)result->own[0] * FEATURES, sums,
+              s->parameters[s->chunk] + (size_t)i * PARAMETERS, timed, result->rate, result->slope,
               s->by_sum + (size_t)i * FEATURES);
-    result->seen = solution[own];
-    result->x = s->x[own];
-    result->current = -s->g[i] * (rate + drive_rate(&s->drive, i));
-    result->slope = -s->g[i] * slope;
+    result->rate[0] += drive_rate(&s->drive, i);
   }
 }
 
@@ -213,9 +213,11 @@ static bool fetch_from_sweep(Cell *cell, const Model *model, const SimulatorInfo
   }
   uint32_t i = cell->index;
   const Result *result = s->results + i;
-  if (!s->closed || info->prev_solve[result->own] != result->seen) return false;
+  if (!s->closed) return false;
+  for (int a = 0; a < OWN; a++)
+    if (info->prev_solve[result->own[a]] != result->seen[a]) return false;
   bound_step(&cell->bound, &model->noise, info->abstime, info->abstime - (s->known ? s->times[0] : 0));
-  finish(cell, result->x, result->current, result->slope);
+  finish(cell, result->x, s->g[i], result->rate, result->slope);
   if (cell->full)
     finish_full(cell, s->g[i], s->weight[s->chunk] + s->first[i], s->by_sum + (size_t)i * FEATURES, s->x, s->slopes);
   return true;

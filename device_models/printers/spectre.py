@@ -91,7 +91,7 @@ def spectre_element_lines(element: Element) -> list[str]:
             head = f"{full_name(element).lower()} ({_nodes((*nodes, *controls))})"
             return [f"{head} vccs gm={spectre_value(value)}"]
         case Behavioural():
-            current = current_text(element, SpectreExpressionPrinter, _name, time="$time", voltage=str.lower)
+            current = current_text(element, SpectreExpressionPrinter, _name, "$time", str.lower, _sensed)
             return [f"{head} bsource i=({bare(current)})"]
         case Source(kind=kind, waveform=waveform):
             return continued(head, ["vsource" if kind == "voltage" else "isource", *_waveform(waveform)])
@@ -139,6 +139,11 @@ def continued(head: str, words: Sequence[str], width: int = WIDTH) -> list[str]:
 
 def _name(symbol: sp.Symbol) -> str:
     return str(symbol.name).lower()
+
+
+def _sensed(source: str) -> str:
+    """The current into a source's first port."""
+    return f'i("{source.lower()}:1")'
 
 
 def _nodes(nodes: Sequence[str]) -> str:

@@ -153,12 +153,15 @@ def current_text(
     parameter: Callable[[sp.Symbol], str],
     time: str = "time",
     voltage: Callable[[str], str] = str,
+    sensed: Callable[[str], str] = "i({})".format,
 ) -> str:
     """The current of a behavioural element, what its ``where`` stands for written out.
 
-    ``parameter`` and ``voltage`` give the dialect's spelling of a parameter and of ``v(a,b)``.
+    ``parameter``, ``voltage`` and ``sensed`` give the dialect's spelling of a parameter, of ``v(a,b)``, and of the
+    current through a voltage source of a given name.
     """
     names = {symbol: voltage(_voltage(*nodes)) for symbol, nodes in element.controls.items()}
+    names |= {symbol: sensed(f"V{checked_name(name)}") for symbol, name in element.sensed.items()}
     names[TIME] = time
 
     def text(expression: sp.Expr, names: Mapping[sp.Symbol, str]) -> str:

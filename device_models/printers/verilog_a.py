@@ -38,13 +38,13 @@ def module_name(model: CellModel, neighbours: int) -> str:
 
 
 def module(model: CellModel, neighbours: int, chunks: int) -> str:
-    """One Verilog-A module. Ports: the state, then each neighbour's state.
+    """One Verilog-A module. Ports: the state, the current of a resonator as a voltage, then each neighbour's state.
 
     Parameters: ``ais_c``, ``ais_g`` (= C/τ), ``ais_switch_k`` (chunk k ends), the cell's own (a value a chunk where
     they are scheduled), and ``k_<neighbour>_<chunk>``, the couplings per model time unit; with a carrier ``ais_w``,
-    its angular frequency. A resonator's inductor stands beside the module, not in it.
+    its angular frequency. A resonator's inductor is in the module, as the equation of its current.
     """
-    own = str(model.state.symbol)
+    own = [str(symbol) for symbol in model.states]
     inputs = [f"in{j}" for j in range(1, neighbours + 1)]
     declared = [
         ("ais_c", 1e-12, "state capacitor, farad"),
@@ -53,7 +53,7 @@ def module(model: CellModel, neighbours: int, chunks: int) -> str:
     if model.carrier is not None:
         declared += [("ais_w", 0.0, "angular frequency of the common reference, rad/s")]
     declared += [(f"ais_switch_{k}", 0.0, f"chunk {k} ends, seconds") for k in range(1, chunks)]
-    for p in model.parameters:
+    for p in model.given:
         declared += [(name, p.default, f"{p.meaning}, {p.unit}") for name in _instances_of(p, chunks)]
     declared += [(f"k_{j}_{k}", 0.0, "") for j in range(1, neighbours + 1) for k in range(1, chunks + 1)]
     variables = [_variable(p) for p in model.parameters if p.scope == "node-and-chunk"]
@@ -61,18 +61,24 @@ def module(model: CellModel, neighbours: int, chunks: int) -> str:
     return "\n".join([
         f"// {model.title}: {neighbours} neighbours, {chunks} time chunk(s)",
         f"// {model.source}",
-        f"// rate = {model.self_term + model.coupling}   (per model time unit)",
-        f"module {module_name(model, neighbours)}({', '.join([own, *inputs])});",
-        f"    inout {own};",
+        *(
+            f"// rate of {name} = {rate}   (per model time unit)"
+            for name, rate in zip(own, model.rates, strict=True)
+        ),
+        f"module {module_name(model, neighbours)}({', '.join([*own, *inputs])});",
+        f"    inout {', '.join(own)};",
         *([f"    input {', '.join(inputs)};"] if inputs else []),
-        f"    electrical {', '.join([own, *inputs])};",
+        f"    electrical {', '.join([*own, *inputs])};",
         *(f"    parameter real {name} = {number(default)};{f'  // {meaning}' if meaning else ''}"
           for name, default, meaning in declared),
         f"    real {', '.join(variables)};",
         "    analog begin",
         *_schedule(model, neighbours, chunks),
         *_sums(model, inputs),
-        f"        I({own}) <+ ddt(ais_c*V({own})) - ais_g*({_print(model.self_term + model.coupling, model, own)});",
+        *(
+            f"        I({name}) <+ ddt(ais_c*V({name})) - ais_g*({_print(rate, model, own[0])});"
+            for name, rate in zip(own, model.rates, strict=True)
+        ),
         "    end",
         "endmodule",
         "",
@@ -122,8 +128,8 @@ def _sums(model: CellModel, inputs: Sequence[str]) -> list[str]:
 
 
 def _print(expression: sp.Expr, model: CellModel, port: str) -> str:
-    names = {model.state.symbol: f"V({port})"}
-    for p in model.parameters:
+    names = {symbol: f"V({symbol})" for symbol in model.states} | {model.state.symbol: f"V({port})"}
+    for p in model.given:
         names[p.symbol] = _variable(p) if p.scope == "node-and-chunk" else p.name
     if model.carrier is not None:
         names[model.carrier.phase] = "(ais_w*$abstime)"

@@ -157,8 +157,9 @@ def _core(circuit: Circuit) -> str:
     if circuit.flat:
         return "\n".join([
             f"* Core: {core.title}",
-            "* An instance a node: its own state, the nodes it receives from, its model; rNNcNN is row and",
-            "* column on the grid. k_T lists the weights of chunk T in the order of those nodes. Visible:",
+            f"* An instance a node: its own state{', its current' if circuit.tanks else ''}, the nodes it receives",
+            "* from, its model; rNNcNN is row and column on the grid. k_T lists the weights of chunk T in the",
+            "* order of those nodes. Visible:",
             *(f"*{line[1:]}" for line in _continued(["*", *core.ports])),
             *map(_instance, core.instances),
             "",
@@ -198,12 +199,7 @@ def _bench(
     lines += _tanks(circuit, currents)
     lines += _noise(circuit, noise, step)
     lines.append("* Initial states, in volts (one a unit of state)")
-    states = [
-        f"v({checked_name(node)})={number(value)}"
-        for node, value in zip(circuit.state_nodes, initial.tolist(), strict=True)
-    ]
-    # several a line, as ngspice goes over all lines many times; not one line, which nobody could read
-    lines += [" ".join([".ic", *states[k : k + _STATES]]) for k in range(0, len(states), _STATES)]
+    lines += _initial(circuit.state_nodes, initial)
     tolerances = (
         f"reltol={number(options.reltol)} vntol={number(options.vntol)} "
         f"abstol={number(options.abstol(circuit.scaling.conductance))} "
@@ -215,7 +211,7 @@ def _bench(
     if circuit.tanks or not circuit.flat:
         # a flat circuit's nodes are its states, and all nodes are saved unless told otherwise: ngspice
         # compares every name of a .save with every node, a fifth of the run of a 56 x 56 core. With inductors
-        # there are branch currents too, which nobody wants.
+        # there are their currents too, which nobody wants.
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
     # compiled cells that make noise limit the steps by themselves, to a hair more than that
@@ -225,7 +221,7 @@ def _bench(
 
 
 def _tanks(circuit: Circuit, currents: Array | None) -> list[str]:
-    """The inductors with their initial currents, or the parameters that say these to the inductors in the cells."""
+    """The inductors' initial currents: parameters that tell the cells, or nodes of compiled ones."""
     if currents is None:
         currents = np.zeros(len(circuit.tanks))
     if currents.shape != (len(circuit.tanks),) or not np.isfinite(currents).all():
@@ -234,15 +230,27 @@ def _tanks(circuit: Circuit, currents: Array | None) -> list[str]:
         )
     if not circuit.tanks:
         return []
-    lines = ["* Tank inductors: henry, and the initial current in ampere, from the node to ground"]
-    for tank, current in zip(circuit.tanks, currents.tolist(), strict=True):
-        if tank.node is None:
-            lines.append(f".param {checked_name(tank.name)} = {number(current)}")
-        else:
-            lines.append(
-                f"{checked_name(tank.name)} {checked_name(tank.node)} 0 {number(tank.henry)} ic={number(current)}"
-            )
-    return lines
+    if circuit.device_source is None:
+        return [
+            "* Initial currents of the tanks' inductors, in ampere, from the node to ground",
+            *(
+                f".param {checked_name(tank)} = {number(current)}"
+                for tank, current in zip(circuit.tanks, currents.tolist(), strict=True)
+            ),
+        ]
+    unit = circuit.scaling.conductance
+    return [
+        f"* Initial currents of the tanks' inductors, which are inside the cells: a volt is {number(unit)} ampere",
+        *_initial(circuit.tanks, currents / unit),
+    ]
+
+
+def _initial(nodes: Sequence[str], volts: Array) -> list[str]:
+    """Several nodes a line, as ngspice goes over all lines many times; not all, which nobody could read."""
+    words = [
+        f"v({checked_name(node)})={number(value)}" for node, value in zip(nodes, volts.tolist(), strict=True)
+    ]
+    return [" ".join([".ic", *words[k : k + _STATES]]) for k in range(0, len(words), _STATES)]
 
 
 def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:

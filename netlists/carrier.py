@@ -1,4 +1,4 @@
-"""What cells with a carrier and a resonator need beyond the others, in SI units."""
+"""The common reference of cells that hear one, in SI units."""
 
 from __future__ import annotations
 
@@ -20,12 +20,3 @@ def carrier_parameter(core: AnalogCore, scaling: Scaling) -> tuple[GlobalParamet
     if frequency is None:
         return ()
     return (GlobalParameter(CARRIER, frequency, "angular frequency of the common reference, rad/s"),)
-
-
-def tank_inductances(core: AnalogCore, scaling: Scaling) -> list[float]:
-    """(N,) henry of each cell's inductor; empty where cells have none."""
-    resonator = core.family.resonator
-    if resonator is None:
-        return []
-    unit = scaling.tau**2 / scaling.capacitance
-    return [unit * relative for relative in core.parameters[resonator.name].tolist()]

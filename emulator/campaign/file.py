@@ -1,0 +1,314 @@
+"""The campaign file: TOML to points, every problem of it found before any work."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from emulator.acquire import check_converter
+from emulator.campaign.names import NAMES, may_be_off, meaning_of, name_at, nearest, nested, value_of
+from emulator.cells import BUILT_IN
+from emulator.levels import PHASE
+from emulator.settings import WHILE_RUNNING, RunSettings, settings_for
+from netlists.printable import printable
+from netlists.weights import Weights, WeightsError, read_weights
+
+MOST_POINTS = 100_000
+MOST_PROBLEMS = 20  # said of one file
+
+Flat = Mapping[str, Any]
+
+
+class CampaignError(ValueError):
+    """A campaign file that can't be used; the message names the file, and of each problem the key."""
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        unique = [printable(problem, longest=None) for problem in dict.fromkeys(problems)]
+        left = len(unique) - MOST_PROBLEMS
+        said = unique[:MOST_PROBLEMS] + ([f"… and {left} more"] if left > 0 else [])
+        super().__init__("\n  ".join([f"{printable(str(path))}: not usable as a campaign", *said]))
+        self.path, self.problems = path, tuple(unique)
+
+
+class _WeightsEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    file: str = Field(min_length=1, description="path, relative to the campaign file")
+    label: str | None = Field(None, min_length=1, description="what figures call it; None: the file's name")
+
+
+def _entry(given: Any) -> Any:
+    return {"file": given} if isinstance(given, str) else given
+
+
+class _File(BaseModel):
+    """The TOML's own keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    title: str = ""
+    weights: list[Annotated[_WeightsEntry, BeforeValidator(_entry)]] = Field(min_length=1)
+    samples: int = Field(ge=1, le=10_000_000)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    settings: dict[str, Any] = {}
+    grid: dict[str, Any] | list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = Field([], alias="list")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A weights file of a campaign and what figures call it."""
+
+    label: str
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting of one weights file, to be simulated with every seed and sample.
+
+    Attributes:
+        number: from 0 in the order of the file.
+        source: index of the weights.
+        settings: all of them; ``seed`` is set item by item.
+        values: what is in force on each axis.
+    """
+
+    number: int
+    source: int
+    settings: RunSettings
+    values: Flat
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign file asks for.
+
+    Attributes:
+        path: where it was read from; ``text`` is what it said.
+        axes: names of the settings that are swept, in the file's order.
+        samples: of each point and seed.
+    """
+
+    path: Path
+    text: str
+    title: str
+    sources: tuple[Source, ...]
+    samples: int
+    seeds: tuple[int, ...]
+    axes: tuple[str, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def simulations(self) -> int:
+        """Number of work items."""
+        return len(self.points) * len(self.seeds) * self.samples
+
+    def describe(self, point: Point) -> str:
+        """A point in words."""
+        return _in_words(self.sources[point.source], point.values)
+
+
+def _in_words(source: Source, values: Flat) -> str:
+    return ", ".join([source.label, *(f"{name}={shown(value)}" for name, value in values.items())])
+
+
+def shown(value: Any) -> str:
+    """A setting's value in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_campaign(path: str | Path) -> Campaign:
+    """Reads and checks a campaign file, its weights files, and the settings of every point.
+
+    Raises:
+        CampaignError: with every problem found: key, what was received, what was expected.
+    """
+    path = Path(path)
+    text, file = _parsed(path)
+    problems: list[str] = []
+    sources = _sources(path, file.weights, problems)
+    if len(set(file.seeds)) < len(file.seeds):
+        problems.append(f"seeds: {file.seeds} names one twice")
+    common = _known(path, "settings", file.settings, problems)
+    chosen = list(_chosen(path, file, common, problems))
+    if problems:
+        raise CampaignError(path, problems)
+    axes = tuple(dict.fromkeys(name for _, flat in chosen for name in flat))
+    points = _points(sources, common, chosen, axes, problems)
+    if problems:
+        raise CampaignError(path, problems)
+    return Campaign(
+        path, text, file.title or path.stem, sources, file.samples, tuple(file.seeds), axes, points
+    )
+
+
+def _parsed(path: Path) -> tuple[str, _File]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, _File.model_validate(tomllib.loads(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CampaignError(path, [f"can't be read ({error})"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise CampaignError(path, [f"is no TOML: {error}"]) from error
+    except ValidationError as error:
+        raise CampaignError(path, [_said(each) for each in error.errors()]) from error
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """One problem with the file's own keys."""
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "extra_forbidden":
+        known = tuple(field.alias or name for name, field in _File.model_fields.items())
+        if len(error["loc"]) > 1:
+            known = tuple(_WeightsEntry.model_fields)
+        hint = nearest(str(error["loc"][-1]), known)
+        in_settings = str(error["loc"][-1]) in NAMES
+        where = f"; {place} is a setting: it goes into [settings] or [grid]" if in_settings else ""
+        return f"{place}: unknown key{hint or where}; known: {', '.join(known)}"
+    if error["type"] == "missing":
+        return f"{place}: missing; expected {'a number' if place == 'samples' else 'a list of files'}"
+    return f"{place}: {error['msg']}, received {error['input']!r}"
+
+
+def _sources(path: Path, entries: Sequence[_WeightsEntry], problems: list[str]) -> tuple[Source, ...]:
+    found: list[Source] = []
+    for number, entry in enumerate(entries):
+        where = path.parent / entry.file
+        try:
+            weights = read_weights(where)
+        except WeightsError as error:
+            problems.extend(f"weights[{number}] {entry.file}: {problem}" for problem in error.problems)
+            continue
+        label = entry.label or where.stem
+        if any(label == other.label for other in found):
+            problems.append(
+                f"weights[{number}]: a second file is called {label!r}; give it a label of its own"
+            )
+        found.append(Source(label, weights))
+    return tuple(found)
+
+
+def _known(
+    path: Path, where: str, given: Flat, problems: list[str], *, swept: bool = False
+) -> dict[str, Any]:
+    """The settings that there are; "none" is None where a setting may be off."""
+    found = {}
+    for name, value in given.items():
+        if name not in NAMES:
+            problems.append(f"{where}.{name}: unknown setting{nearest(name, NAMES)}")
+        elif swept and NAMES[name][-1] in WHILE_RUNNING:
+            problems.append(f"{where}.{name}: does not bear on the numbers; it goes into [settings]")
+        else:
+            values = value if isinstance(value, list) else [value]
+            told = [_value(path, where, name, each, problems) for each in values]
+            found[name] = told if isinstance(value, list) else told[0]
+    return found
+
+
+def _value(path: Path, where: str, name: str, value: Any, problems: list[str]) -> Any:
+    if isinstance(value, str) and value.strip().lower() == "none" and may_be_off(name):
+        return None
+    if name == "level" and isinstance(value, str) and value not in (PHASE, *BUILT_IN):
+        cell = path.parent / value
+        if not cell.is_file():
+            known = (PHASE, *BUILT_IN)
+            problems.append(
+                f"{where}.level: received {value!r}{nearest(value, known)}; expected {', '.join(known)}, or the "
+                "path of a cell's TOML file"
+            )
+        return str(cell.resolve())
+    return value
+
+
+def _chosen(path: Path, file: _File, common: Flat, problems: list[str]) -> Iterator[tuple[str, Flat]]:
+    """(table, settings by name) of every point but for the weights."""
+    grids = file.grid if isinstance(file.grid, list) else [file.grid]
+    if not grids and not file.points:
+        yield "settings", {}
+    for number, grid in enumerate(grids):
+        where = "grid" if not isinstance(file.grid, list) else f"grid[{number}]"
+        if not grid:
+            problems.append(f"{where}: empty; expected settings, each with a list of values")
+        axes = _known(path, where, grid, problems, swept=True)
+        for name, values in axes.items():
+            if not isinstance(values, list):
+                problems.append(f"{where}.{name}: received {values!r}; expected a list of values")
+            elif not values:
+                problems.append(f"{where}.{name}: empty; expected at least one value")
+        _not_twice(where, axes, common, problems)
+        lists = [values if isinstance(values, list) else [values] for values in axes.values()]
+        count = 1
+        for values in lists:
+            count *= len(values)
+        if count > MOST_POINTS:
+            problems.append(f"{where}: {count:,} points; at most {MOST_POINTS:,} are taken")
+            continue
+        yield from ((where, dict(zip(axes, values, strict=True))) for values in itertools.product(*lists))
+    for number, entry in enumerate(file.points):
+        where = f"list[{number}]"
+        point = _known(path, where, entry, problems, swept=True)
+        for name, value in point.items():
+            if isinstance(value, list):
+                problems.append(f"{where}.{name}: is a list; expected one value, or a [grid]")
+        _not_twice(where, point, common, problems)
+        yield where, point
+
+
+def _not_twice(where: str, names: Flat, common: Flat, problems: list[str]) -> None:
+    twice = (name for name in names if name in common)
+    problems.extend(f"{where}.{name}: is in [settings] too; give it in one place" for name in twice)
+
+
+def _points(
+    sources: Sequence[Source], common: Flat, chosen: Sequence[tuple[str, Flat]],
+    axes: tuple[str, ...], problems: list[str],
+) -> tuple[Point, ...]:  # fmt: skip
+    found: list[Point] = []
+    seen: dict[str, str] = {}
+    for source, (where, flat) in itertools.product(range(len(sources)), chosen):
+        core, given = sources[source].weights.core, {**common, **flat}
+        try:
+            settings = settings_for(core.readout, nested(given), strict=True)
+            check_converter(core, settings.scaling, settings.adc)
+        except ValidationError as error:
+            table = dict.fromkeys(common, "settings") | dict.fromkeys(flat, where)
+            problems.extend(_refused(each, given, table) for each in error.errors())
+            continue
+        except ValueError as error:
+            problems.append(f"{where}: {_in_words(sources[source], flat)}: {error}")
+            continue
+        point = Point(len(found), source, settings, {name: value_of(settings, name) for name in axes})
+        identity = sources[source].weights.sha256 + json.dumps(bearing(settings), sort_keys=True)
+        said = _in_words(sources[source], flat)
+        if identity in seen:
+            problems.append(f"{where}: the point {said} is the same as {seen[identity]}")
+        seen.setdefault(identity, f"that of {where}, {said}")
+        found.append(point)
+    return tuple(found)
+
+
+def _refused(error: Mapping[str, Any], given: Flat, table: Mapping[str, str]) -> str:
+    """One problem with the value of a setting; a contradiction is one of all that were given of its group."""
+    name, message = name_at(error["loc"]), error["msg"].removeprefix("Value error, ")
+    if name in NAMES:
+        return f"{table.get(name, 'settings')}.{name}: {message}, received {error['input']!r} ({meaning_of(name)})"
+    group = tuple(map(str, error["loc"]))
+    party = [each for each in given if NAMES[each][: len(group)] == group]
+    return f"{', '.join(f'{table[each]}.{each} = {shown(given[each])}' for each in party)}: {message}"
+
+
+def bearing(settings: RunSettings) -> dict[str, Any]:
+    """Settings that bear on the numbers, as JSON takes them."""
+    return settings.model_dump(mode="json", exclude=set(WHILE_RUNNING))
