@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -221,8 +220,8 @@ def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
         xlabel="states at the end (rms)" if comparable else "sample", ylabel="pixels (rms, of full scale)"
     )
     if comparable:
-        x = _log_scale(axes.set_xscale, x)
-    y = _log_scale(axes.set_yscale, y)
+        x = _log_scale(axes, "x", x)
+    y = _log_scale(axes, "y", y)
     beyond = pairs.within_1lsb < 1
     known = np.isfinite(pairs.within_1lsb).any()
     for chosen, colour, name in (
@@ -242,13 +241,15 @@ def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
 _EQUAL = 1e-9  # stands for 0 on a logarithmic scale
 
 
-def _log_scale(use: Callable[[str], None], values: Array) -> Array:
-    """Makes a scale logarithmic if the values need it; what is 0 is put at its lower end then."""
+def _log_scale(axes: Axes, which: Literal["x", "y"], values: Array) -> Array:
+    """Makes an axis logarithmic if the values need it; what is 0 is put at its lower end then."""
     positive = values[values > 0]
-    if not len(positive) or (len(positive) == len(values) and positive.max() < 10 * positive.min()):
-        return values
-    use("log")
-    return np.maximum(values, min(_EQUAL, float(positive.min())))
+    if len(positive) and (len(positive) < len(values) or positive.max() > 10 * positive.min()):
+        axes.set(**{f"{which}scale": "log"})
+        return np.maximum(values, min(_EQUAL, float(positive.min())))
+    axes.locator_params(axis=which, nbins=5)
+    axes.ticklabel_format(axis=which, scilimits=(-3, 4), useMathText=True)
+    return values
 
 
 def _draw_plane(axes: Axes, comparison: Comparison) -> None:
