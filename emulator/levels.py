@@ -26,7 +26,7 @@ from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, LcArray, lc_core
-from netlists.noise import NoiseError, NoiseGrid, noise_grid
+from netlists.noise import NoiseError, NoiseGrid, noise_grid, solver_step
 from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
@@ -68,21 +68,25 @@ def realise(
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:
     """Compiled or behavioural phase cells."""
     noise, said = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
-    options = phase_options(settings, noise, klu=ability.klu)
-    steps = settings.rows if noise is None else math.ceil(core.duration / noise.solver_step)
-    choice = choose(
-        core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise
-    )  # fmt: skip
+    options = phase_options(core, settings, noise, klu=ability.klu)
+    steps = settings.rows
+    if options.step is not None:
+        steps = math.ceil(settings.scaling.seconds(core.duration) / options.step)
+    choice = choose(core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise)
     return PhaseLevel(core, replace(choice, remarks=(*said, *choice.remarks)), options)
 
 
-def phase_options(settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False) -> SolverOptions:
+def phase_options(
+    core: AnalogCore, settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False
+) -> SolverOptions:
     """Of the solver, at the level ``phase``.
 
     Under noise the steps are equal ones from grid point to grid point: to the control of the local error every grid
     point, where the noise has a kink, looks like an error, and it would cut the step to a twentieth.
     """
-    step = None if noise is None else settings.scaling.seconds(noise.solver_step)
+    step = None
+    if noise is not None:
+        step = settings.scaling.seconds(solver_step(core, noise, settings.rows, settings.reltol))
     return SolverOptions(reltol=settings.reltol, rows=settings.rows, step=step, klu=klu)
 
 

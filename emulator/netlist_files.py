@@ -201,7 +201,7 @@ def _phase(request: Request, built: AsBuilt) -> NetlistOutput:
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
         return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
     files = _circuit_files(
-        request, core, circuit, phase_options(settings, grid), request.start,
+        request, core, circuit, phase_options(core, settings, grid), request.start,
         notes=_as_built_notes(built), noise=noise,
     )  # fmt: skip
     said = (("time unit", f"tau = {settings.scaling.tau:.6g} s"), *facts(built))
