@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.integrate import RK45
 
 from netlists.core import Array, Index
-from netlists.noise import Noise
+from netlists.noise import Driving
 
 TOLERANCE: Final = 1e-6  # of a stretch, in state units: the whole run is then right to 1e-5
 _HALVINGS = 30
@@ -36,17 +37,17 @@ class Drive:
 
     Attributes:
         step: model time between grid points.
-        rates: (K+1, N) at the grid points.
+        rates: (K+1, N) at the grid points: what is added to a rate, or of phases x a complex a for Re(a exp(ix)).
     """
 
     step: float
-    rates: Array
+    rates: npt.NDArray[Any]
 
     def next_point(self, times: Array) -> Array:
         """(W,) the first grid point after each of the times."""
         return self.step * (np.floor(times / self.step + _NEAR) + 1)
 
-    def at(self, times: Array) -> Array:
+    def at(self, times: Array) -> npt.NDArray[Any]:
         """(N, W) at model times within the run."""
         where = times / self.step
         before: Index = np.clip(np.floor(where).astype(np.int64), 0, len(self.rates) - 2)
@@ -54,9 +55,9 @@ class Drive:
         return np.asarray(((1 - share) * self.rates[before] + share * self.rates[before + 1]).T)
 
 
-def drive_of(noise: Noise, nodes: int, duration: float) -> Drive:
+def drive_of(noise: Driving, nodes: int, duration: float) -> Drive:
     """The noise of a sample over a run."""
-    return Drive(noise.grid.step, noise.rates(nodes, duration))
+    return Drive(noise.step, noise.rates(nodes, duration))
 
 
 def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Array, drive: Drive) -> Array:
@@ -75,7 +76,7 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
         DrivenFailed: a stretch can't be halved any further.
     """
     states, time, now = np.array(states), np.array(begin), drive.at(begin)
-    first = rate(states) + now
+    first = rate(states) + _felt(now, states)
     while len(active := np.flatnonzero(time < end - _NEAR * drive.step)):
         columns = slice(None) if len(active) == len(time) else active
         stop = np.minimum(drive.next_point(time[columns]), end[columns])
@@ -89,12 +90,17 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
     return states
 
 
+def _felt(drive: npt.NDArray[Any], states: Array) -> Array:
+    """What a drive adds to the rates."""
+    return np.asarray((drive * np.exp(1j * states)).real if np.iscomplexobj(drive) else drive)
+
+
 def _stretch(
     rate: Callable[[Array], Array],
     x: Array,
     first: Array,
-    begin: Array,
-    end: Array,
+    begin: npt.NDArray[Any],
+    end: npt.NDArray[Any],
     span: Array,
     halvings: int = 0,
 ) -> tuple[Array, Array]:
@@ -113,10 +119,11 @@ def _stretch(
     stages[0] = first
     for stage, (row, share) in enumerate(zip(_A, _C, strict=True), 1):
         moved = (row[:stage] @ flat[:stage]).reshape(x.shape)
-        stages[stage] = rate(x + span * moved) + (begin + share * (end - begin))
+        there = x + span * moved
+        stages[stage] = rate(there) + _felt(begin + share * (end - begin), there)
     error = float(np.abs(span * (_E @ flat).reshape(x.shape)).max(initial=0.0))
     if error <= TOLERANCE:
-        return x + span * moved, stages[-1]
+        return there, stages[-1]
     if halvings == _HALVINGS:
         raise DrivenFailed(f"steps of {float(span.max()):g} model time units are still too long")
     middle = (begin + end) / 2

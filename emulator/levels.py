@@ -19,6 +19,7 @@ from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from emulator.waveform_level import CellLevel, LcLevel, Watch
+from netlists.carrier_noise import CarrierNoise, check_size, lc_noise
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
@@ -53,12 +54,17 @@ def realise(
     core = weights.core
     if settings.level == PHASE:
         return _phase(core, settings, ability)
-    if settings.non_idealities.noise:
+    if settings.non_idealities.noise_step is not None:
         raise NoiseError(
-            f"--level {settings.level} has no noise yet: take --level {PHASE}, or leave the noise out."
+            f"noise_step: at --level {settings.level} the grid of the noise is that of the carrier's cycles. Leave it "
+            f"out, or take --level {PHASE}."
         )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
+    if settings.non_idealities.noise:
+        raise NoiseError(
+            f"--level {settings.level} has no noise yet: take --level {PHASE} or {LC}, or leave the noise out."
+        )
     array, known, remarks = oscillator_array(core, settings, simulator, status)
     rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
     return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
@@ -156,12 +162,22 @@ def _lc(
     """Compiled or behavioural LC cells."""
     array, watch, remarks = lc_array(core, settings, simulator, status)
     rows = math.ceil(array.core.duration * array.scaling.tau / array.step)
-    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian)
+    felt = noise_of_lc(array, settings, core.duration)
+    noise = None if felt is None else felt.grid
+    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian, noise)
     choice = replace(choice, remarks=(*remarks, *choice.remarks))
+    if noise is not None and choice.devices == "behavioural":
+        check_size(noise, core.nodes, array.core.duration)
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
     rungs = ladder_of_lc(core, settings.oscillator.cycles, settings.oscillator.quality)
-    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs)
+    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs, felt)
+
+
+def noise_of_lc(array: LcArray, settings: RunSettings, duration: float) -> CarrierNoise | None:
+    """What drives the tanks of an array that carries out a core of a ``duration``: the noise asked for."""
+    asked = settings.non_idealities
+    return lc_noise(array, asked.noise, duration, settings.seed) if asked.noise else None
 
 
 def lc_options(array: LcArray, settings: RunSettings, *, klu: bool = False) -> SolverOptions:

@@ -83,7 +83,7 @@ def run_sample(plan: Plan, simulator: Simulator, sample: int, folder: Path, obse
             observed.trajectory,
             settings.rows,
             settings.windows,
-            noise,
+            plan.realisation.driving(noise),
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs

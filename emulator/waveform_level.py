@@ -20,6 +20,7 @@ from emulator.realisation import ChosenDevices, Observed
 from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
 from emulator.trajectory import Trajectory
 from netlists.array_design import array_design
+from netlists.carrier_noise import CarrierNoise, SeenByPhases
 from netlists.characterization import Characterization
 from netlists.circuit import Circuit, Inventory
 from netlists.core import AnalogCore, Array
@@ -27,7 +28,7 @@ from netlists.design import Design
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.dialects.write import write_design_deck, write_design_files
 from netlists.lc import LcArray
-from netlists.noise import Noise
+from netlists.noise import Driving, Noise
 from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
 
 IQ_CYCLES, CROSSING_CYCLES = 1, 3
@@ -108,8 +109,23 @@ class Watch:
         return np.asarray(waveforms.demodulated[PHASES].amplitude[-1] / self.amplitude)
 
 
+class Noisy:
+    """What a level says of the noise of its oscillators."""
+
+    felt: CarrierNoise | None
+
+    @property
+    def noise_step(self) -> float | None:
+        """Model time between grid points."""
+        return None if self.felt is None else self.felt.step
+
+    def driving(self, noise: Noise | None) -> Driving | None:
+        """What phases feel of it."""
+        return None if noise is None or self.felt is None else SeenByPhases(self.felt, noise.sample)
+
+
 @dataclass(frozen=True)
-class LcLevel(ChosenDevices):
+class LcLevel(Noisy, ChosenDevices):
     """LC tanks with transconductance couplers, in any form of the devices."""
 
     trained: AnalogCore
@@ -118,6 +134,7 @@ class LcLevel(ChosenDevices):
     options: SolverOptions
     watch: Watch
     rungs: tuple[Rung, ...] = ()
+    felt: CarrierNoise | None = None
 
     @property
     def tau(self) -> float:
@@ -133,12 +150,12 @@ class LcLevel(ChosenDevices):
     def _circuit(self) -> Circuit:
         return replace(self.choice.circuit, stop=self.watch.stop)
 
-    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts every cell at its phase on the limit cycle."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
         return Deck(
-            text=write_deck(circuit, self.options, volts, self.choice.body, amperes),
+            text=write_deck(circuit, self.options, volts, self.choice.body, amperes, noise),
             vectors=circuit.state_nodes,
             stop=circuit.stop,
             devices=circuit.inventory.devices,
@@ -156,14 +173,15 @@ class LcLevel(ChosenDevices):
             excerpts=waveforms.kept,
         )
 
-    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """Cell library, core, test bench."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
         measurements = self.array.measurements(circuit.state_nodes, self.trained.visible, circuit.stop)
         return write_netlist(
-            circuit, self.options, volts, amperes, notes=self.array.notes, measurements=measurements
-        ).by_name()
+            circuit, self.options, volts, amperes, noise=noise, notes=self.array.notes,
+            measurements=measurements,
+        ).by_name()  # fmt: skip
 
 
 @dataclass(frozen=True)

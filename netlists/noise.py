@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from device_models.noise import LARGEST_KEY, normals
 from netlists.core import AnalogCore, Array
@@ -61,12 +63,27 @@ class NoiseGrid:
         return self.step * np.arange(0.0, _intervals(duration, self.step) + 1)
 
 
+class Driving(Protocol):
+    """The noise of a sample as a reference sees it: linear between grid points ``step`` of model time apart."""
+
+    @property
+    def step(self) -> float: ...
+
+    def rates(self, nodes: int, duration: float) -> npt.NDArray[Any]:
+        """(K+1, N) at 0, ``step``, … up to the end or beyond: ξ, or complex a of a rate Re(a exp(ix)) of a phase x."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of a sample: what every number of it follows from."""
 
     grid: NoiseGrid
     sample: int
+
+    @property
+    def step(self) -> float:
+        """Of the grid."""
+        return self.grid.step
 
     def rates(self, nodes: int, duration: float) -> Array:
         """(K+1, N) ξ at ``grid.times(duration)``."""
@@ -97,8 +114,7 @@ def noise_grid(
     """
     if not asked.noise:
         return None, ()
-    if seed >= LARGEST_KEY:
-        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    checked_seed(seed)
     row, fastest = core.duration / rows, fastest_rate(core)
     wanted = 2 * LARGEST_LOSS / fastest if fastest > 0 else math.inf
     per_row = min(max(math.ceil(row / wanted), _FEWEST), _MOST)
@@ -121,6 +137,13 @@ def noise_grid(
         f"{fastest:.3g} per model time unit: their variance comes out up to {lost:.0%} low. "
         f"A noise_step of {wanted:.2g} would leave {LARGEST_LOSS:.0%}.",
     )  # fmt: skip
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``, if the generator takes it; NoiseError otherwise."""
+    if seed >= LARGEST_KEY:
+        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    return seed
 
 
 def kept_variance(rate_times_step: float) -> float:

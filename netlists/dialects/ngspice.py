@@ -266,10 +266,24 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
     times = [f"{t:.15g}" for t in (tau * grid.times(duration)).tolist()]
     amperes = circuit.scaling.conductance * noise.rates(len(circuit.state_nodes), duration)
     for node, row in zip(circuit.state_nodes, amperes.T.tolist(), strict=True):
+        name = f"noise_{node.rpartition('.')[2]}"
+        if circuit.tanks:
+            lines += noise_source(name, node, times, row)
+            continue
         points = [f"{t} {ampere:.12g}" for t, ampere in zip(times, row, strict=True)]
-        name = checked_name(f"Inoise_{node.rpartition('.')[2]}")
-        lines += _continued([name, "0", checked_name(node), "PWL(", *points, ")"])
+        lines += _continued([checked_name(f"I{name}"), "0", checked_name(node), "PWL(", *points, ")"])
     return lines
+
+
+def noise_source(name: str, node: str, times: Sequence[str], amperes: Sequence[float]) -> list[str]:
+    """A current into a node, linear between points, by an expression: a source's points would be breakpoints.
+
+    Behind each of those ngspice takes a few short steps of backward Euler, and the frequency of an oscillator, which is
+    that of its equal steps, would be another.
+    """
+    points = [f"{t},{ampere:.12g}," for t, ampere in zip(times, amperes, strict=True)]
+    points[-1] = points[-1][:-1]
+    return _continued([checked_name(f"B{name}"), "0", checked_name(node), "I=pwl(time,", *points, ")"])
 
 
 def _halves(word: int) -> tuple[float, float]:
