@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from device_models.lc_cell import lc_cell
+from device_models.corners import CORNERS, CornerName
+from device_models.lc_cell import CAPACITANCE, lc_cell
 from device_models.oscillator_cell import OscillatorCell
 from device_models.ring_oscillator import ring_cell
 from netlists.cell_file import CellFileError, read_cell
@@ -15,10 +17,31 @@ from netlists.lc_design import design_lc
 LC_FREQUENCY, LC_QUALITY, LC_POINTS = 100e6, 2.0, 64
 
 
-def level_lc(quality: float = LC_QUALITY, points: int = LC_POINTS) -> OscillatorCell:
+@dataclass(frozen=True)
+class Tank:
+    """The tanks of the level ``lc``: hertz, Q, and farad."""
+
+    frequency: float
+    quality: float
+    capacitance: float
+
+
+def level_tank(quality: float = LC_QUALITY, corner: CornerName = "typical") -> Tank:
+    """What is designed for a quality, as it is at a corner: inductors are what they are drawn as."""
+    off = CORNERS[corner]
+    detuned = math.sqrt(off.capacitance)
+    return Tank(LC_FREQUENCY / detuned, quality * detuned / off.loss, CAPACITANCE * off.capacitance)
+
+
+def level_lc(
+    quality: float = LC_QUALITY, points: int = LC_POINTS, corner: CornerName = "typical"
+) -> OscillatorCell:
     """The LC cell of the level ``lc``: tanh-limited, tuned to run at its frequency in the steps of the level."""
-    design = design_lc(1 / quality, points_per_cycle=points, family_name="lc_tanh")
-    cell = lc_cell(LC_FREQUENCY, quality, limiter="tanh", inductance=design.inductance)
+    tank = level_tank(quality, corner)
+    design = design_lc(1 / tank.quality, points_per_cycle=points, family_name="lc_tanh")
+    cell = lc_cell(
+        tank.frequency, tank.quality, capacitance=tank.capacitance, limiter="tanh", inductance=design.inductance
+    )
     return replace(cell, points_per_cycle=points)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device_models.oscillator_cell import CouplerType
-from emulator.levels import LC, PHASE, level_cell, level_coupler
+from emulator.levels import LC, PHASE, RING, level_cell, level_coupler
 from emulator.settings import RunSettings
 from netlists.as_built import AsBuilt, NonIdealityError, as_built
 from netlists.core import AnalogCore
@@ -51,9 +51,13 @@ def _check_elements(asked: NonIdealities, level: str) -> None:
         if level == PHASE:
             raise NonIdealityError(
                 f"{option} acts on circuit elements, and the phase level has none: its cells are equations. Leave it "
-                "out there; it is for the levels lc and ring, and cells of your own."
+                f"out there; it is for the levels {LC} and {RING}."
             )
-        raise NonIdealityError(f"{option}: the elements of --level {level} do not know it yet. Leave it out.")
+        if level not in (LC, RING):
+            raise NonIdealityError(
+                f"{option}: what is in a cell of --level {level} is fixed. Take --level {LC} or {RING}; a cell of your "
+                "own is at the corner and temperature of the model files that its TOML names."
+            )
 
 
 def _check_circuit(asked: NonIdealities, coupler: CouplerType, level: str) -> None:

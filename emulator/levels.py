@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
-from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
+from device_models.ring_oscillator import ring_cell
+from emulator.cells import BUILT_IN, LC_POINTS, Tank, find_cell, level_lc, level_tank
 from emulator.characterize import cached
 from emulator.devices import choose
 from emulator.ladder import ladder_of_array, ladder_of_lc
@@ -19,7 +20,7 @@ from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from emulator.waveform_level import CellLevel, LcLevel, Watch
-from netlists.carrier_noise import CarrierNoise, check_size, lc_noise
+from netlists.carrier_noise import CarrierNoise, check_size, lc_noise, thermal_sigma
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
@@ -31,7 +32,7 @@ from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
 
-PHASE, LC = "phase", "lc"
+PHASE, LC, RING = "phase", "lc", "ring"
 Status = Callable[[str], None]
 
 
@@ -120,9 +121,11 @@ def clipped_remark(count: int) -> tuple[str, ...]:
 
 def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
-    asked, name = settings.oscillator, settings.level
+    asked, name, chip = settings.oscillator, settings.level, settings.non_idealities
     if name == LC:
-        return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS)
+        return level_lc(asked.quality, asked.points_per_cycle or LC_POINTS, chip.corner)
+    if name == RING:
+        return ring_cell(corner=chip.corner, kelvin=chip.temperature)
     if name not in BUILT_IN and not Path(name).is_file():
         raise SizingError(
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
@@ -170,14 +173,24 @@ def _lc(
         check_size(noise, core.nodes, array.core.duration)
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
-    rungs = ladder_of_lc(core, settings.oscillator.cycles, settings.oscillator.quality)
+    rungs = ladder_of_lc(core, settings.oscillator.cycles, _tank(settings).quality)
     return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs, felt)
 
 
 def noise_of_lc(array: LcArray, settings: RunSettings, duration: float) -> CarrierNoise | None:
-    """What drives the tanks of an array that carries out a core of a ``duration``: the noise asked for."""
-    asked = settings.non_idealities
-    return lc_noise(array, asked.noise, duration, settings.seed) if asked.noise else None
+    """What drives the tanks of an array that carries out a core of a ``duration``: noise asked for, and Johnson's."""
+    sigma = math.hypot(settings.non_idealities.noise, thermal_noise(array, settings, duration))
+    return lc_noise(array, sigma, duration, settings.seed) if sigma else None
+
+
+def thermal_noise(array: LcArray, settings: RunSettings, duration: float) -> float:
+    """rad per root of model time by which the tanks' Johnson noise makes phases diffuse; 0 without a temperature."""
+    kelvin = settings.non_idealities.temperature
+    return 0.0 if kelvin is None else thermal_sigma(array, _tank(settings).quality, kelvin, duration)
+
+
+def _tank(settings: RunSettings) -> Tank:
+    return level_tank(settings.oscillator.quality, settings.non_idealities.corner)
 
 
 def lc_options(array: LcArray, settings: RunSettings, *, klu: bool = False) -> SolverOptions:
@@ -206,10 +219,10 @@ def lc_array(
         )
     built, _, clipped = limited(core, asked.full_scale, asked.clip)
     known = cached(simulator, cell, None, lambda part, *_: status(f"lc: {part}"))
-    nominal = 1 / cell.period_guess
+    tank = _tank(settings)
     array = lc_core(
-        built, nominal, asked.cycles, asked.quality, points_per_cycle=known.points_per_cycle,
-        family_name="lc_tanh",
+        built, 1 / cell.period_guess, asked.cycles, tank.quality, capacitance=tank.capacitance,
+        points_per_cycle=known.points_per_cycle, family_name="lc_tanh",
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)
     return array, watch, clipped_remark(clipped)
