@@ -97,6 +97,7 @@ def ring_cell(
         shil="n1",
         source="level-1 (Shichman-Hodges) transistors of our own: VDD 1 V, 40 fF a node",
         blocks=(_inverter(ratio),),
+        tuning="load",
         models=tuple(at_corner(model, CORNERS[corner]) for model in (NMOS, PMOS)),
         options=() if kelvin is None else (f".temp {kelvin - ZERO_CELSIUS:.12g}",),
     )

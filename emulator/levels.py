@@ -19,6 +19,7 @@ from emulator.ngspice import Capabilities
 from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
+from emulator.tuning import capacitor_changes, period_slope
 from emulator.waveform_level import CellLevel, LcLevel, Watch
 from netlists.carrier_noise import CarrierNoise, check_size, lc_noise, thermal_sigma
 from netlists.characterization import Characterization
@@ -37,8 +38,9 @@ Status = Callable[[str], None]
 
 
 def realise(
-    weights: Weights, settings: RunSettings, ability: Capabilities, simulator: Simulator, status: Status
-) -> Realisation:
+    weights: Weights, settings: RunSettings, ability: Capabilities, simulator: Simulator, status: Status,
+    legs: Array | None = None,
+) -> Realisation:  # fmt: skip
     """The level asked for, ready to run.
 
     Args:
@@ -47,6 +49,7 @@ def realise(
         ability: of the ngspice found.
         simulator: characterises the cell, where that is not known from before.
         status: told what is being done, if it takes time.
+        legs: (E,) mismatch of couplers with codes of their own, which ``weights`` hold already; None without.
 
     Raises:
         DevicesError, CellFault, CellFileError, SizingError, NoiseError: can't be realised like that.
@@ -66,7 +69,7 @@ def realise(
         raise NoiseError(
             f"--level {settings.level} has no noise yet: take --level {PHASE} or {LC}, or leave the noise out."
         )
-    array, known, remarks = oscillator_array(core, settings, simulator, status)
+    array, known, remarks = oscillator_array(core, settings, simulator, status, legs)
     rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
     return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
 
@@ -93,24 +96,34 @@ def phase_options(settings: RunSettings, noise: NoiseGrid | None, *, klu: bool =
 
 
 def oscillator_array(
-    core: AnalogCore, settings: RunSettings, simulator: Simulator, status: Status
+    core: AnalogCore, settings: RunSettings, simulator: Simulator, status: Status, legs: Array | None = None
 ) -> tuple[OscillatorArray, Characterization, tuple[str, ...]]:
-    """The array of circuit cells of a level, its cell's characterisation, and remarks for the user."""
+    """The array of circuit cells of a level, its cell's characterisation, and remarks for the user.
+
+    ``legs`` are (E,) factors of couplers with codes of their own, as of ``realise``.
+    """
     asked = settings.oscillator
     cell = level_cell(settings)
     coupler = level_coupler(cell, asked.coupler)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
     sizing = size(
-        core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
-    )
+        core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip,
+        mismatch=legs,
+    )  # fmt: skip
+    tuned = None
+    if np.any(sizing.detuning):
+        status(f"{cell.name}: tuning")
+        tuned = capacitor_changes(sizing.detuning, period_slope(simulator, cell, known.points_per_cycle))
     switches = tuple(float(t) * sizing.tau * (1 + SWITCH_DELAY) for t in core.boundaries[1:-1])
     if switches and coupler.in_chunks is not None:
         coupler = coupler.in_chunks(switches)
     watch = _watch(settings, known, sizing.carrier_hz)
     array = build_array(
-        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
-    )
-    weak = weak_injection(sizing.as_built, sizing.pulling * sizing.tau)
+        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings),
+        tuned,
+    )  # fmt: skip
+    pulled = sizing.pulling * sizing.tau + sizing.as_built.parameters["detuning"]
+    weak = weak_injection(sizing.as_built, pulled)
     return array, known, (*([] if weak is None else [weak]), *clipped_remark(sizing.clipped))
 
 

@@ -275,7 +275,7 @@ def _floorplan(core: AnalogCore) -> bytes:
 
 
 def _cells(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
-    array, known, remarks = oscillator_array(built.core, request.settings, simulator, status)
+    array, known, remarks = oscillator_array(built.core, request.settings, simulator, status, built.legs)
     design = array_design(array, known, request.start)
     design = replace(design, notes=(*design.notes, *_as_built_notes(built)))
     files = _design_files(design, request.dialect)
@@ -322,7 +322,7 @@ def _array_beside(request: Request, array: OscillatorArray) -> dict[str, str | b
     """Placement, codes or strengths, memory image and figure."""
     core, sizing, bits = request.core, array.sizing, len(array.coupler.bits)
     pitch, edges = request.settings.oscillator.pitch_um, np.unique(sizing.links.edge)
-    codes = np.rint(sizing.as_built.coupling[:, edges] / sizing.lsb).astype(np.int64) if bits else None
+    codes = None if sizing.codes is None else sizing.codes[:, edges]
     files: dict[str, str | bytes] = dict(
         write_floorplan_files(core, edges, codes, sizing.lsb, pitch_um=pitch, bits=bits + 1)
     )

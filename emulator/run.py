@@ -60,6 +60,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             ability,
             first,
             observer.status,
+            built.legs,
         )
         plan = Plan(weights, built, settings, circuit)
         identity = _identity(plan, ability)
