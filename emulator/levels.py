@@ -21,7 +21,7 @@ from emulator.settings import RunSettings
 from emulator.simulator import Simulator
 from emulator.tuning import capacitor_changes, period_slope
 from emulator.waveform_level import CellLevel, LcLevel, Watch
-from netlists.carrier_noise import CarrierNoise, check_size, lc_noise, thermal_sigma
+from netlists.carrier_noise import CarrierNoise, array_noise, check_size, lc_noise, thermal_sigma
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
@@ -65,13 +65,20 @@ def realise(
         )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
-    if settings.non_idealities.noise:
-        raise NoiseError(
-            f"--level {settings.level} has no noise yet: take --level {PHASE} or {LC}, or leave the noise out."
-        )
     array, known, remarks = oscillator_array(core, settings, simulator, status, legs)
     rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
-    return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
+    watch = _watch(settings, known, array.sizing.carrier_hz)
+    return CellLevel(
+        core, array, known, watch, remarks, rungs, felt=noise_of_cells(array, known, settings, core.duration)
+    )
+
+
+def noise_of_cells(
+    array: OscillatorArray, known: Characterization, settings: RunSettings, duration: float
+) -> CarrierNoise | None:
+    """What drives circuit cells that carry out a core of a ``duration``: the noise asked for."""
+    asked = settings.non_idealities
+    return array_noise(array, known, asked.noise, duration, settings.seed) if asked.noise else None
 
 
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:

@@ -28,7 +28,7 @@ from netlists.design import Design
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.dialects.write import write_design_deck, write_design_files
 from netlists.lc import LcArray
-from netlists.noise import Driving, Noise
+from netlists.noise import Driving, Noise, NoiseGrid
 from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
 
 IQ_CYCLES, CROSSING_CYCLES = 1, 3
@@ -185,7 +185,7 @@ class LcLevel(Noisy, ChosenDevices):
 
 
 @dataclass(frozen=True)
-class CellLevel:
+class CellLevel(Noisy):
     """Cells given as circuits: the CMOS ring, or a user's."""
 
     trained: AnalogCore
@@ -196,7 +196,12 @@ class CellLevel:
     rungs: tuple[Rung, ...] = ()
     devices: str = "circuit"
     jacobian: str = "full"
-    noise: None = None
+    felt: CarrierNoise | None = None
+
+    @property
+    def noise(self) -> NoiseGrid | None:
+        """In seconds, and ampere into each output."""
+        return None if self.felt is None else self.felt.grid
 
     @property
     def title(self) -> str:
@@ -216,16 +221,20 @@ class CellLevel:
     @property
     def inventory(self) -> Inventory:
         """Counts of the elements that are known by type; those inside a user's own text are not counted."""
-        return self.array.inventory
+        counts = self.array.inventory
+        if self.felt is None:
+            return counts
+        more = counts.devices.get("behavioural", 0) + self.array.core.nodes
+        return replace(counts, devices={**counts.devices, "behavioural": more})
 
     @property
     def options(self) -> SolverOptions:
         """Of the solver."""
         return SolverOptions(step=self.array.step, rows=self.watch.rows)
 
-    def design(self, start: Array) -> Design:
+    def design(self, start: Array, noise: Noise | None = None) -> Design:
         """The netlist that starts at (N,) phases."""
-        return array_design(self.array, self.known, start)
+        return array_design(self.array, self.known, start, noise)
 
     def _supplies(self) -> list[tuple[str, str, float]]:
         """(group, node, volts) of every supply."""
@@ -235,13 +244,13 @@ class CellLevel:
             for node, volts in self.array.supplies[group].items()
         ]
 
-    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts every cell at its phase on the limit cycle."""
         branches = tuple(f"v{node}#branch" for _, node, _ in self._supplies())
         vectors = (*self.array.outputs, *branches)
         # what is measured would want all waveforms in memory
         design = replace(
-            self.design(start), measurements=(), currents=tuple(node for _, node, _ in self._supplies())
+            self.design(start, noise), measurements=(), currents=tuple(node for _, node, _ in self._supplies())
         )
         return Deck(
             text=write_design_deck(design, "ngspice"),
@@ -266,6 +275,6 @@ class CellLevel:
             excerpts=waveforms.kept,
         )  # fmt: skip
 
-    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """The netlist in one file a level of the hierarchy."""
-        return write_design_files(self.design(start), "ngspice")
+        return write_design_files(self.design(start, noise), "ngspice")

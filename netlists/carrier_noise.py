@@ -21,11 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from device_models.noise import normals
-from netlists.characterization import Complex
+from netlists.characterization import Characterization, Complex
 from netlists.core import Array
 from netlists.lc import LcArray
 from netlists.lc_design import LcDesign
 from netlists.noise import NoiseError, NoiseGrid, checked_seed
+from netlists.oscillator_array import OscillatorArray
 
 BOLTZMANN = 1.380649e-23  # J/K
 MOST_POINTS = 10**7  # of the noise that stands in a netlist
@@ -110,6 +111,23 @@ def carrier_noise(
     return CarrierNoise(
         sigma, NoiseGrid(math.sqrt(density), step, checked_seed(seed), substeps), omega, cycles, first
     )
+
+
+def array_noise(
+    array: OscillatorArray, known: Characterization, sigma: float, duration: float, seed: int
+) -> CarrierNoise:
+    """The same of an array of circuit cells that carries out a core of a ``duration``: ampere into each output.
+
+    By the measured sensitivity, of which the first injection port is the only one that every cell has, and seconds.
+
+    Raises:
+        NoiseError: there is too much of it for a netlist.
+    """
+    omega = 2 * math.pi * array.sizing.carrier_hz
+    sensitivity = known.ppv[array.cell.injections[0]].harmonics
+    found = carrier_noise(sigma, sensitivity, omega, array.step, array.sizing.cycles / duration, seed)
+    check_size(found.grid, array.core.nodes, array.stop)
+    return found
 
 
 def lc_noise(array: LcArray, sigma: float, duration: float, seed: int) -> CarrierNoise:

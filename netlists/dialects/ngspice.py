@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from device_models.elements import checked_name
 from device_models.printers.ngspice import number
 from device_models.printers.osdi import NOISE_PARAMETERS
-from device_models.printers.spice import comments
+from device_models.printers.spice import comments, table_lines
 from netlists.circuit import Circuit, DeviceModel, Instance, VoltageSteps
 from netlists.core import Array
 from netlists.design import Measurement
@@ -268,22 +268,11 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
     for node, row in zip(circuit.state_nodes, amperes.T.tolist(), strict=True):
         name = f"noise_{node.rpartition('.')[2]}"
         if circuit.tanks:
-            lines += noise_source(name, node, times, row)
+            lines += table_lines(name, node, times, row)
             continue
         points = [f"{t} {ampere:.12g}" for t, ampere in zip(times, row, strict=True)]
         lines += _continued([checked_name(f"I{name}"), "0", checked_name(node), "PWL(", *points, ")"])
     return lines
-
-
-def noise_source(name: str, node: str, times: Sequence[str], amperes: Sequence[float]) -> list[str]:
-    """A current into a node, linear between points, by an expression: a source's points would be breakpoints.
-
-    Behind each of those ngspice takes a few short steps of backward Euler, and the frequency of an oscillator, which is
-    that of its equal steps, would be another.
-    """
-    points = [f"{t},{ampere:.12g}," for t, ampere in zip(times, amperes, strict=True)]
-    points[-1] = points[-1][:-1]
-    return _continued([checked_name(f"B{name}"), "0", checked_name(node), "I=pwl(time,", *points, ")"])
 
 
 def _halves(word: int) -> tuple[float, float]:
