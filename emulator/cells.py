@@ -40,7 +40,11 @@ def level_lc(
     tank = level_tank(quality, corner)
     design = design_lc(1 / tank.quality, points_per_cycle=points, family_name="lc_tanh")
     cell = lc_cell(
-        tank.frequency, tank.quality, capacitance=tank.capacitance, limiter="tanh", inductance=design.inductance
+        tank.frequency,
+        tank.quality,
+        capacitance=tank.capacitance,
+        limiter="tanh",
+        inductance=design.inductance,
     )
     return replace(cell, points_per_cycle=points)
 

@@ -22,6 +22,7 @@ from emulator.simulator import Simulator
 from emulator.tuning import capacitor_changes, period_slope
 from emulator.waveform_level import CellLevel, LcLevel, Watch
 from netlists.carrier_noise import CarrierNoise, array_noise, check_size, lc_noise, thermal_sigma
+from netlists.channel_noise import channel_diffusion
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
@@ -76,9 +77,17 @@ def realise(
 def noise_of_cells(
     array: OscillatorArray, known: Characterization, settings: RunSettings, duration: float
 ) -> CarrierNoise | None:
-    """What drives circuit cells that carry out a core of a ``duration``: the noise asked for."""
-    asked = settings.non_idealities
-    return array_noise(array, known, asked.noise, duration, settings.seed) if asked.noise else None
+    """What drives circuit cells that carry out a core of a ``duration``: noise asked for, and their channels'."""
+    sigma = math.hypot(settings.non_idealities.noise, channel_noise(array, known, settings))
+    return array_noise(array, known, sigma, duration, settings.seed) if sigma else None
+
+
+def channel_noise(array: OscillatorArray, known: Characterization, settings: RunSettings) -> float:
+    """rad per root of model time by which the channels of a ring's transistors make its phase diffuse."""
+    kelvin = settings.non_idealities.temperature
+    return (
+        0.0 if kelvin is None else math.sqrt(channel_diffusion(array.cell, known, kelvin) * array.sizing.tau)
+    )
 
 
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:

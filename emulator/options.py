@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from netlists.non_idealities import Corner, NonIdealities, Quantizer
+from device_models.corners import CornerName as Corner
+from netlists.non_idealities import NonIdealities, Quantizer
 
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)

@@ -55,6 +55,7 @@ class Realisation(Protocol):
         rungs: models between the trained ODE and the circuit; empty where the circuit is the ODE.
         noise: that drives the cells, or None; in the circuit's own units.
         noise_step: model time between its grid points; None without.
+        phase_noise: by how much the phases of oscillators diffuse, with thermal noise; None of other cells.
     """
 
     @property
@@ -79,6 +80,8 @@ class Realisation(Protocol):
     def noise(self) -> NoiseGrid | None: ...
     @property
     def noise_step(self) -> float | None: ...
+    @property
+    def phase_noise(self) -> float | None: ...
 
     def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """The deck that runs from (N,) states, under a sample's noise if there is any."""
@@ -155,6 +158,8 @@ class PhaseLevel(ChosenDevices):
     def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts from voltages that are the states."""
         return make_deck(self.choice, self.options, start, noise)
+
+    phase_noise: None = None
 
     @property
     def noise_step(self) -> float | None:

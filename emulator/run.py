@@ -164,8 +164,11 @@ def _noise(plan: Plan) -> dict[str, Any]:
         return {}
     unit = plan.weights.core.family.state.unit
     said = f"{'' if unit == '1' else f'{unit} '}per root of model time unit"
+    whole = plan.realisation.phase_noise
     return {
         **({"noise": {"value": asked, "unit": said}} if asked else {}),
+        # thermal noise of elements is in it
+        **({"phase_noise": {"value": whole, "unit": said}} if whole not in (None, asked) else {}),
         "noise_step": {"value": step, "unit": "model time units"},
     }
 

@@ -119,6 +119,11 @@ class Noisy:
         """Model time between grid points."""
         return None if self.felt is None else self.felt.step
 
+    @property
+    def phase_noise(self) -> float | None:
+        """rad per root of model time by which phases diffuse."""
+        return None if self.felt is None else self.felt.sigma
+
     def driving(self, noise: Noise | None) -> Driving | None:
         """What phases feel of it."""
         return None if noise is None or self.felt is None else SeenByPhases(self.felt, noise.sample)
@@ -250,7 +255,9 @@ class CellLevel(Noisy):
         vectors = (*self.array.outputs, *branches)
         # what is measured would want all waveforms in memory
         design = replace(
-            self.design(start, noise), measurements=(), currents=tuple(node for _, node, _ in self._supplies())
+            self.design(start, noise),
+            measurements=(),
+            currents=tuple(node for _, node, _ in self._supplies()),
         )
         return Deck(
             text=write_design_deck(design, "ngspice"),

@@ -149,7 +149,7 @@ def thermal_sigma(array: LcArray, quality: float, kelvin: float, duration: float
 
 def heard(sensitivity: Complex, angle: float, substeps: int) -> float:
     """Z_0² + Σ_k K_k² |Z_k|²/2, for steps of an ``angle`` of the carrier, rad."""
-    kernel = _kernel(np.arange(1, len(sensitivity)), angle, substeps)
+    kernel = _kernel(np.arange(1.0, len(sensitivity)), angle, substeps)
     return float(sensitivity[0].real ** 2 + np.sum(kernel**2 * np.abs(sensitivity[1:]) ** 2) / 2)
 
 
@@ -176,5 +176,3 @@ def check_size(grid: NoiseGrid, nodes: int, duration: float) -> None:
             f"the noise of {nodes} cells would be {count:.1e} numbers in the netlist, and {MOST_POINTS:.0e} are the "
             "most. Take compiled devices, which make it themselves, fewer --cycles, or --level phase."
         )
-
-

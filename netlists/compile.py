@@ -122,7 +122,8 @@ def _compile_behavioural(
         stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
-                "behavioural": core.nodes * (1 + in_steps) + len(couplers) * _sources_per_coupler(form, len(adders)),
+                "behavioural": core.nodes * (1 + in_steps)
+                + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
                 "voltage": int(clock is not None),
                 **({"resistor": core.nodes * len(adders)} if adders else {}),

@@ -191,7 +191,9 @@ def build_array(
         for node in nodes:
             name = names[node]
             wires = tuple(f"{name}_{port}" if port in own else port for port in cell.block.ports)
-            starts: dict[str, Value] = {f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors}
+            starts: dict[str, Value] = {
+                f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors
+            }
             elements.append(Call(name, wires, cell.block.name, starts | _tuning(cell, tuned, node)))
             elements += _driven(name, cell, sizing, node)
             if wire_farads is not None and wire_farads[node] > 0:
