@@ -54,7 +54,7 @@ def make_plan(
 ) -> Plan:  # fmt: skip
     """Realises weights as built; the arguments and what can go wrong are those of ``levels.realise``."""
     core = replace(weights, core=built.core)
-    circuit = realise(core, settings_as_built(settings, built), ability, simulator, status)
+    circuit = realise(core, settings_as_built(settings, built), ability, simulator, status, built.legs)
     return Plan(weights, built, settings, circuit)
 
 
@@ -90,7 +90,7 @@ def run_sample(
             observed.trajectory,
             settings.rows,
             settings.windows,
-            noise,
+            plan.realisation.driving(noise),
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs

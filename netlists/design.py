@@ -104,6 +104,16 @@ class Transient:
 
 
 @dataclass(frozen=True)
+class NoiseCurrent:
+    """A current in ampere into a node, linear between points (seconds), none of which is a breakpoint."""
+
+    name: str
+    node: str
+    times: tuple[str, ...]
+    amperes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Scope:
     """What stands in a block: the block of each call, and the nodes that are no ports."""
 
@@ -131,6 +141,7 @@ class Design:
         saved: nodes whose voltage is kept.
         currents: voltage sources of the bench whose current is kept.
         measurements: what the simulator computes of the waveforms.
+        noise: currents that stand beside the bench, into nodes anywhere; ngspice alone has them.
     """
 
     title: str
@@ -148,6 +159,7 @@ class Design:
     saved: tuple[str, ...] = ()
     currents: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    noise: tuple[NoiseCurrent, ...] = ()
 
     @cached_property
     def block(self) -> Mapping[str, Block | RawBlock]:
@@ -382,6 +394,7 @@ def _check_run(design: Design) -> None:
         ("an initial condition", list(design.initial)),
         ("a saved node", list(design.saved)),
         ("a measurement", [m.node for m in design.measurements if isinstance(m, Frequency)]),
+        ("a noise current", [current.node for current in design.noise]),
     ]:
         for node in nodes:
             if not node_exists(design, node):

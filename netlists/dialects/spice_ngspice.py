@@ -14,6 +14,7 @@ from device_models.printers.spice import (
     element_lines,
     full_name,
     model_lines,
+    table_lines,
     wrapped,
 )
 from netlists.design import Design
@@ -45,7 +46,10 @@ def _theirs(design: Design) -> list[str]:
 
 def _run(design: Design) -> list[str]:
     run = design.transient
-    lines = [
+    lines = ["* Noise: currents into the outputs, linear between points"] if design.noise else []
+    for current in design.noise:
+        lines += table_lines(current.name, _path(current.node), current.times, current.amperes)
+    lines += [
         f".options method={run.method} reltol={number(run.reltol)} vntol={number(run.vntol)} "
         f"abstol={number(run.abstol)} chgtol={number(run.chgtol)}{' trtol=1e12 itl4=100' if run.fixed else ''}"
     ]
