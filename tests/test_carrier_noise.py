@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from free_cells import DURATION, FreeCells, free_cells, free_core
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.cells import LC_QUALITY
+from emulator.cells import LC_FREQUENCY, LC_QUALITY
 from emulator.devices import DevicesAsked
+from emulator.free_cells import DURATION, free_cells, free_core, noisy_cells
 from emulator.phase_diffusion import Diffusion, phase_diffusion
 from emulator.simulator import Simulator
 from netlists.carrier_noise import (
@@ -35,12 +35,6 @@ pytestmark = [  # estimates of the ladder, for cells without couplers
     pytest.mark.filterwarnings("ignore:Mean of empty slice"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide"),
 ]
-
-
-def diffusion(run: FreeCells) -> Diffusion:
-    """Measured, from a little after the start on."""
-    trajectory = run.trajectory
-    return phase_diffusion(trajectory.time[2:], trajectory.state[2:], run.window)
 
 
 def assert_diffuses(found: Diffusion, sigma: float) -> None:
@@ -109,7 +103,7 @@ def test_diffusion_is_found_in_walks_that_are_read_in_windows() -> None:
 def test_phases_of_tanks_diffuse_as_stated(compiling: Simulator, devices: DevicesAsked, side: int) -> None:
     """Measured: 0.99 ± 0.02 and 1.04 ± 0.05 of σ²."""
     run = free_cells(compiling, side, "lc", 200, {"noise": SIGMA}, devices)
-    assert_diffuses(diffusion(run), SIGMA)
+    assert_diffuses(run.diffusion, SIGMA)
 
 
 def test_tanks_follow_the_reference_that_feels_their_noise(compiling: Simulator) -> None:
@@ -129,8 +123,15 @@ def test_any_ngspice_takes_the_noise_of_tanks(any_simulator: Simulator) -> None:
 def test_phases_of_rings_diffuse_as_stated(simulator: Simulator) -> None:
     """Measured: 1.03 ± 0.05 of σ²; and the reference, driven by the carrier's part of the noise, follows."""
     run = free_cells(simulator, 4, "ring", 100, {"noise": SIGMA})
-    assert_diffuses(diffusion(run), SIGMA)
+    assert_diffuses(run.diffusion, SIGMA)
     assert run.checked(driven=False).global_rms > 2 * run.checked().global_rms
+
+
+def test_noise_in_seconds_is_measured_back(compiling: Simulator) -> None:
+    found = noisy_cells(compiling, "lc", LC_FREQUENCY, 60.0, None)
+    assert found.stated == pytest.approx(60.0**2)
+    assert abs(found.measured.rate - found.stated) < 3 * found.measured.error
+    assert found.measured.error < 0.1 * found.stated
 
 
 # --- Johnson noise
@@ -154,7 +155,7 @@ def test_johnson_noise_is_measured_back(compiling: Simulator) -> None:
         sine = BOLTZMANN * kelvin / (LC_QUALITY * 1e-12) * 2 * math.pi * 200 / DURATION
         heard_of_it = 2 * np.mean(run.level.array.design.sensitivity**2)
         np.testing.assert_allclose(sigma**2, sine * heard_of_it, rtol=1e-6)
-        assert_diffuses(diffusion(run), sigma)
+        assert_diffuses(run.diffusion, sigma)
 
 
 def test_noise_and_heat_add_in_power(compiling: Simulator) -> None:

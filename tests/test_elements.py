@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from free_cells import free_cells
 
 from device_models.corners import CORNERS, CornerName
 from device_models.elements import Call
@@ -17,6 +16,7 @@ from device_models.ring_oscillator import LENGTH, NMOS, PMOS, WIDTH_N, ring_cell
 from emulator.cells import LC_QUALITY, level_lc, level_tank
 from emulator.characterize import cache_file, cached
 from emulator.chip import build, settings_as_built
+from emulator.free_cells import free_cells
 from emulator.levels import oscillator_array
 from emulator.limit_cycle import FreeRun, free_run
 from emulator.ngspice import Deck
