@@ -44,7 +44,7 @@ def array_design(
         blocks=array.blocks,
         core=tuple(block.name for block in array.blocks[-rows - 1 :]),
         bench=array.bench,
-        transient=Transient(
+        analysis=Transient(
             array.stop, array.step, reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-20, fixed=True
         ),
         # a visible cell's port goes by its name in the bench

@@ -49,7 +49,7 @@ def compile_core(
     boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
     corners = [(t, float(k)) for k, t in enumerate(boundaries)]
-    if devices == "compiled" and noise is not None:
+    if devices == "compiled" and noise is not None and noise.mixing is None:
         soon = scaling.seconds(noise.step) * FIRST_STRETCH
         corners = sorted([*corners, *((t + soon, k) for t, k in corners[1:-1])])
     clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple(corners)) if core.chunks > 1 else None

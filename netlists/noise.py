@@ -35,6 +35,17 @@ class NoiseError(ValueError):
     """Noise that can't be made as asked; the message says why and what to ask for."""
 
 
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """How independent sources act on the nodes together; one is equal to itself alone.
+
+    Attributes:
+        matrix: (N, E), rate of each node for a source's number of one.
+    """
+
+    matrix: Array
+
+
 @dataclass(frozen=True)
 class NoiseGrid:
     """The noise of a run.
@@ -43,11 +54,13 @@ class NoiseGrid:
         sigma: σ, state unit per root of model time.
         step: h, model time between grid points.
         seed: of the run.
+        mixing: of independent sources into the nodes, which are then driven from outside; None for a source a node.
     """
 
     sigma: float
     step: float
     seed: int
+    mixing: Mixing | None = None
 
     @property
     def amplitude(self) -> float:
@@ -88,8 +101,11 @@ class Noise:
 
     def rates(self, nodes: int, duration: float) -> Array:
         """(K+1, N) ξ at ``grid.times(duration)``."""
-        count = _intervals(duration, self.grid.step) + 1
-        return self.grid.amplitude * normals(self.grid.seed, self.sample, nodes, 0, count)
+        grid, count = self.grid, _intervals(duration, self.grid.step) + 1
+        if grid.mixing is None:
+            return grid.amplitude * normals(grid.seed, self.sample, nodes, 0, count)
+        drawn = normals(grid.seed, self.sample, grid.mixing.matrix.shape[1], 0, count)
+        return np.asarray(grid.amplitude * (drawn @ grid.mixing.matrix.T))
 
 
 def _intervals(duration: float, step: float) -> int:

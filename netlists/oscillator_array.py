@@ -8,8 +8,7 @@ coupler is ``k_<receiver>_<sender>``, with ``x`` at the end where it is wired cr
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,11 +23,8 @@ from device_models.elements import (
     Capacitor,
     Dc,
     Element,
-    Inductor,
-    Mosfet,
     MosModel,
     RawBlock,
-    Resistor,
     Sine,
     Source,
     Transconductance,
@@ -41,6 +37,7 @@ from netlists.characterization import Characterization
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array, Index
 from netlists.held_nodes import held_nodes
+from netlists.inventory import inventory
 from netlists.sizing import Sizing, SizingError
 
 INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
@@ -82,11 +79,8 @@ class OscillatorArray:
 
     @cached_property
     def inventory(self) -> Inventory:
-        """Flattened elements by kind; those inside a user's own SPICE are not counted, nor are unknowns."""
-        inside: dict[str, Counter[str]] = {}
-        for block in self.blocks:
-            inside[block.name] = Counter() if isinstance(block, RawBlock) else _count(block.elements, inside)
-        return Inventory(dict(_count(self.bench, inside)), 0)
+        """Flattened elements by kind, and unknowns; those inside a user's own SPICE are not counted."""
+        return inventory(self.blocks, self.bench)
 
     @property
     def counted(self) -> bool:
@@ -136,22 +130,6 @@ class OscillatorArray:
                 known[key] = held_nodes(block, blocks, call.parameters, held)
             found |= {f"x{CORE_CALL}.x{call.name}.{node}".lower(): v for node, v in known[key].items()}
         return found
-
-
-_KINDS = {
-    Capacitor: "capacitor", Transconductance: "vccs", Behavioural: "behavioural", Resistor: "resistor",
-    Inductor: "inductor", Mosfet: "mos1",
-}  # fmt: skip
-
-
-def _count(elements: Iterable[Element], inside: Mapping[str, Counter[str]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for element in elements:
-        if isinstance(element, Call):
-            found += inside[element.block]
-        else:
-            found[element.kind if isinstance(element, Source) else _KINDS[type(element)]] += 1
-    return found
 
 
 def initial_current(node: str, inductor: str) -> str:

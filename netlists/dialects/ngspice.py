@@ -143,7 +143,7 @@ def _library(circuit: Circuit) -> str:
             f".param {checked_name(parameter.name)} = {number(parameter.value)}",
         ]
     # those of cells that make noise hold the sample, and stand in the test bench
-    lines += map(_card, () if circuit.noise else circuit.models)
+    lines += map(_card, () if circuit.makes_noise else circuit.models)
     return "\n".join([*lines, "", *(f"{text}\n" for text in circuit.library)])
 
 
@@ -215,7 +215,7 @@ def _bench(
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
     # compiled cells that make noise limit the steps by themselves, to a hair more than that
-    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.noise and circuit.models else (step, step)
+    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.makes_noise else (step, step)
     lines.append(f".tran {number(first)} {number(circuit.stop)} 0 {number(longest)} uic")
     return "\n".join([*lines, ".end", ""])
 
@@ -265,7 +265,7 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
         f"* Noise of {number(grid.sigma)} state units per root of model time, on a grid of {number(grid.step)}: "
         f"seed {grid.seed}, sample {noise.sample}"
     ]
-    if circuit.models:
+    if circuit.makes_noise:
         words = (grid.amplitude, grid.step * tau, step, *_halves(grid.seed), *_halves(noise.sample))
         told = dict(zip(NOISE_PARAMETERS, words, strict=True))
         return lines + [_card(replace(m, parameters={**m.parameters, **told})) for m in circuit.models]

@@ -35,9 +35,13 @@ def write_design_files(design: Design, dialect: DesignDialect) -> dict[str, str]
 
 def write_design_deck(design: Design, dialect: DesignDialect) -> str:
     """The same netlist as one text."""
-    names = DIALECTS[dialect].files
-    files = write_design_files(design, dialect)
+    return joined_deck(write_design_files(design, dialect), DIALECTS[dialect])
+
+
+def joined_deck(files: Mapping[str, str], dialect: Dialect) -> str:
+    """Files of a dialect's as one text: the test bench with the others in place of their names."""
+    names = dialect.files
     text = files[names["testbench"]]
     for name in (names["cells"], names["core"]):
-        text = text.replace(f"{DIALECTS[dialect].include(name)}\n", files.get(name, ""))
+        text = text.replace(f"{dialect.include(name)}\n", files.get(name, ""))
     return text
