@@ -544,6 +544,8 @@ def sweep(
             raise
         except (OSError, RuntimeError) as error:
             stop(FAILED, f"{error}. {kept}")
+    console.print(terminal.table(MOST_ROWS))
+    console.print(Text(printable(swept.found, longest=None)))
     console.print(Text(f"report: {printable(str(swept.report), longest=None)}"), soft_wrap=True)
     if swept.failed:
         stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
