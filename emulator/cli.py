@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
@@ -38,7 +40,9 @@ from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
 from emulator.folder import REPORT
+from emulator.free_cells import noisy_cells
 from emulator.inspection import InspectError, Inspection, inspect_file
+from emulator.levels import LC
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
 from emulator.options import (
@@ -540,6 +544,8 @@ def sweep(
             raise
         except (OSError, RuntimeError) as error:
             stop(FAILED, f"{error}. {kept}")
+    console.print(terminal.table(MOST_ROWS))
+    console.print(Text(printable(swept.found, longest=None)))
     console.print(Text(f"report: {printable(str(swept.report), longest=None)}"), soft_wrap=True)
     if swept.failed:
         stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
@@ -705,8 +711,14 @@ def characterize(
     trust_includes: Annotated[bool, typer.Option(
         "--trust-includes", help="Read the model files that the cell's TOML names. Look through them first."
     )] = False,
+    noise: Annotated[float, typer.Option(
+        min=0, help="White phase noise, rad per root of second, to be injected and measured back; lc and ring."
+    )] = 0.0,
+    temperature: Annotated[float | None, typer.Option(
+        min=0, help="Kelvin: thermal noise of the elements, to be injected and measured back.", show_default=False
+    )] = None,
 ) -> None:  # fmt: skip
-    """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking."""
+    """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking, phase noise."""
     with _unusable_input():
         chosen = find_cell(cell, trust_includes=trust_includes)
         folder = out if out is not None else Path("out") / f"characterize-{chosen.name}"
@@ -714,7 +726,11 @@ def characterize(
             folder.mkdir(parents=True, exist_ok=True)
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
-            write_summary(folder / SUMMARY_FILE, found)
+            diffusing = None
+            if noise or temperature is not None:
+                with Simulator() as simulator:
+                    diffusing = noisy_cells(simulator, cell, found.f0_hz, noise, temperature, **_few(cell))
+            write_summary(folder / SUMMARY_FILE, found, None if diffusing is None else asdict(diffusing))
             from emulator.cell_figure import (
                 cell_figure,
             )  # with matplotlib, which other commands need not wait for
@@ -728,12 +744,24 @@ def characterize(
             stop(FAILED, "interrupted; nothing was written")
     for table in _cell_tables(chosen.title, found):
         console.print(table)
+    if diffusing is not None:
+        measured = diffusing.measured
+        console.print(Text(
+            f"phase noise: {diffusing.cells} free cells over {diffusing.cycles:g} cycles diffuse at "
+            f"{measured.rate:.4g} ± {measured.error:.2g} rad²/s, where {diffusing.stated:.4g} is what their noise is "
+            f"made for ({math.sqrt(diffusing.stated * 1e-5):.2g} rad rms after 10 µs)"
+        ))  # fmt: skip
     names = ", ".join(str(folder / n) for n in (CHARACTERIZATION_FILE, SUMMARY_FILE, CELL_FIGURE))
     console.print(Text(f"files: {printable(names, longest=None)}"), soft_wrap=True)
 
 
 CHARACTERIZATION_FILE, SUMMARY_FILE = "characterization.h5", "characterization.json"
 CELL_FIGURE = "characterization.png"
+
+
+def _few(cell: str) -> dict[str, Any]:
+    """How many cells run how long for their phase noise: transistors take longer."""
+    return {} if cell == LC else {"side": 4, "cycles": 100.0}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

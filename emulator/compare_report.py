@@ -154,7 +154,9 @@ def _estimate(metric: Metric, said: Callable[[float], str]) -> str:
 
 def number(value: float) -> str:
     """Two figures; a dash for what is not known."""
-    return f"{value:.2g}".replace("-", "−", 1) if abs(value) >= 1e-3 else figure(value)
+    if value < 0:
+        return f"−{number(-value)}"
+    return f"{value:.2g}" if value >= 1e-3 else figure(value)
 
 
 def pair_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:

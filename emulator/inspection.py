@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 from device_models.model import CellModel
+from emulator.campaign.store import FORMAT as CAMPAIGN_FORMAT
+from emulator.campaign.store import Store, StoreError
+from emulator.campaign.sweep import RECORD as CAMPAIGN
+from emulator.campaign.sweep import STORE
 from emulator.departures import as_built_said, said
 from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
@@ -67,12 +71,42 @@ def inspect_file(path: Path) -> Inspection:
             return Inspection([*_results(read_results(path)), ("datasets", held)])
         except ResultsError as error:
             return Inspection([("datasets", held)], [str(error)])
-    received = printable(repr(kind))
-    raise InspectError(f"{shown}: attribute format is {received}; known: {WEIGHTS_FORMAT}, {RESULTS_FORMAT}")
+    if kind == CAMPAIGN_FORMAT:
+        try:
+            with Store(path) as store:
+                return Inspection([*_campaign(store), ("datasets", held)])
+        except StoreError as error:
+            return Inspection([("datasets", held)], [str(error)])
+    received, known = printable(repr(kind)), ", ".join((WEIGHTS_FORMAT, RESULTS_FORMAT, CAMPAIGN_FORMAT))
+    raise InspectError(f"{shown}: attribute format is {received}; known: {known}")
+
+
+def _campaign(store: Store) -> list[Section]:
+    """What a campaign swept, and how many samples of each point are there."""
+    about = [
+        ("title", str(store.attributes.get("title", ""))),
+        ("weights", ", ".join(dict.fromkeys(point.label for point in store.points))),
+        ("swept", ", ".join(store.axes) or "nothing"),
+        ("samples", str(store.samples)),
+        ("circumstances", str(store.attributes.get("circumstances", "unknown"))),
+    ]
+    points = []
+    for point in store.points:
+        verdicts = Counter(str(verdict) for verdict in store.rows(point)["samples/verdict"])
+        values = ", ".join(f"{name} {value}" for name, value in point.values.items())
+        said = ", ".join(f"{name} {count}" for name, count in verdicts.items()) or "none yet"
+        points.append((f"{point.label} {values}", said))
+    return [("campaign", about), ("samples of each point", points)]
 
 
 def _folder(path: Path, shown: str) -> Inspection:
     """A folder of ours: its results, or what an unfinished run has so far."""
+    if (path / CAMPAIGN).is_file():
+        if (path / STORE).is_file():
+            return inspect_file(path / STORE)
+        raise InspectError(
+            f"{shown}: a campaign without a finished sample; finish it with ais sweep … --resume"
+        )
     defects = []
     try:
         run = json.loads((path / RUN).read_text(encoding="utf-8"))

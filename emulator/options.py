@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from device_models.corners import CornerName as Corner
 from device_models.lc_oscillator import Limiter
-from netlists.non_idealities import Corner, NonIdealities, Quantizer
+from netlists.non_idealities import NonIdealities, Quantizer
 
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)

@@ -97,6 +97,7 @@ def _compile_behavioural(
     visible = tuple(names[node] for node in core.visible.tolist())
     shown = set(visible)
     rows, columns = core.shape
+    in_steps = noise is not None and model.resonator is not None  # by expressions, which are no breakpoints
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
         globals=_globals(core, scaling, switches),
@@ -112,12 +113,13 @@ def _compile_behavioural(
         stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
-                "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
+                "behavioural": core.nodes * (1 + in_steps)
+                + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
                 "voltage": int(clock is not None) + sensors,
                 **({"resistor": core.nodes * len(adders)} if adders else {}),
                 **({"inductor": core.nodes} if tanks else {}),
-                **({"current": core.nodes} if noise else {}),
+                **({"current": core.nodes} if noise and not in_steps else {}),
             },
             # the clock adds its node and its branch current, an inductor its branch current
             unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * (int(clock is not None) + sensors),

@@ -104,6 +104,16 @@ class Transient:
 
 
 @dataclass(frozen=True)
+class NoiseCurrent:
+    """A current in ampere into a node, linear between points (seconds), none of which is a breakpoint."""
+
+    name: str
+    node: str
+    times: tuple[str, ...]
+    amperes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """The analysis: where the circuit comes to rest, with all sources at their value at time 0."""
 
@@ -143,6 +153,7 @@ class Design:
         saved: nodes whose voltage is kept.
         currents: voltage sources of the bench whose current is kept.
         measurements: what the simulator computes of the waveforms.
+        noise: currents that stand beside the bench, into nodes anywhere; ngspice alone has them.
     """
 
     title: str
@@ -160,6 +171,7 @@ class Design:
     saved: tuple[str, ...] = ()
     currents: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    noise: tuple[NoiseCurrent, ...] = ()
 
     @cached_property
     def block(self) -> Mapping[str, Block | RawBlock]:
@@ -400,6 +412,7 @@ def _check_run(design: Design) -> None:
         ("an initial condition", list(design.initial)),
         ("a saved node", list(design.saved)),
         ("a measurement", [m.node for m in design.measurements if isinstance(m, Frequency)]),
+        ("a noise current", [current.node for current in design.noise]),
     ]:
         for node in nodes:
             if not node_exists(design, node):

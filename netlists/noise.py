@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from device_models.noise import LARGEST_KEY, normals
 from netlists.core import AnalogCore, Array
@@ -70,12 +72,32 @@ class NoiseGrid:
         return self.step * np.arange(0.0, _intervals(duration, self.step) + 1)
 
 
+class Driving(Protocol):
+    """The noise of a sample as a reference sees it: linear between grid points ``step`` of model time apart."""
+
+    @property
+    def step(self) -> float: ...
+    @property
+    def orders(self) -> tuple[int, ...]: ...
+
+    def rates(self, nodes: int, duration: float) -> npt.NDArray[Any]:
+        """At 0, ``step``, … up to the end or beyond: (K+1, N) ξ if there are no orders, or for each of the H orders k
+        (K+1, N, H) complex a_k of a rate Re Σ_k a_k exp(ikx) of a phase x."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of a sample: what every number of it follows from."""
 
     grid: NoiseGrid
     sample: int
+
+    orders: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def step(self) -> float:
+        """Of the grid."""
+        return self.grid.step
 
     def rates(self, nodes: int, duration: float) -> Array:
         """(K+1, N) ξ at ``grid.times(duration)``."""
@@ -109,8 +131,7 @@ def noise_grid(
     """
     if not asked.noise:
         return None, ()
-    if seed >= LARGEST_KEY:
-        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    checked_seed(seed)
     fastest = fastest_rate(core)
     default = _default_step(core, rows, fastest)
     step = asked.noise_step or default
@@ -132,6 +153,13 @@ def noise_grid(
         f"{fastest:.3g} per model time unit: their variance comes out up to {lost:.0%} low. "
         f"A noise_step of {2 * LARGEST_LOSS / fastest:.2g} would leave {LARGEST_LOSS:.0%}.",
     )  # fmt: skip
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``, if the generator takes it; NoiseError otherwise."""
+    if seed >= LARGEST_KEY:
+        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    return seed
 
 
 def _default_step(core: AnalogCore, rows: int, fastest: float) -> float:

@@ -139,7 +139,7 @@ def initial_current(node: str, inductor: str) -> str:
 
 def build_array(
     core: AnalogCore, cell: OscillatorCell, known: Characterization, sizing: Sizing, coupler: CouplerType,
-    switches: Sequence[float], stop: float, wire_farads: Array | None = None,
+    switches: Sequence[float], stop: float, wire_farads: Array | None = None, tuned: Array | None = None,
 ) -> OscillatorArray:  # fmt: skip
     """The array of a sized core.
 
@@ -152,6 +152,7 @@ def build_array(
         switches: (T−1,) seconds at which a chunk ends.
         stop: seconds of the run.
         wire_farads: (N,) capacitance of the wires at each cell's output, farad; None for none.
+        tuned: (N,) relative changes of the capacitors that tune the cells; None: all cells are alike.
 
     Raises:
         SizingError: weights that change in time on a coupler that can't.
@@ -168,8 +169,10 @@ def build_array(
         for node in nodes:
             name = names[node]
             wires = tuple(f"{name}_{port}" if port in own else port for port in cell.block.ports)
-            starts = {f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors}
-            elements.append(Call(name, wires, cell.block.name, starts))
+            starts: dict[str, Value] = {
+                f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors
+            }
+            elements.append(Call(name, wires, cell.block.name, starts | _tuning(cell, tuned, node)))
             elements += _driven(name, cell, sizing, node)
             if wire_farads is not None and wire_farads[node] > 0:
                 elements.append(
@@ -264,6 +267,13 @@ def _sources(
     ]
 
 
+def _tuning(cell: OscillatorCell, tuned: Array | None, node: int) -> dict[str, Value]:
+    if tuned is None or not cell.tuning:
+        return {}
+    assert isinstance(cell.block, Block)
+    return {cell.tuning: float(cell.block.parameters[cell.tuning] * (1 + tuned[node]))}
+
+
 def _drivers(cell: OscillatorCell, switches: Sequence[float]) -> tuple[Block, ...]:
     """The injection's and the reference's driver: a line's voltage becomes a current into the cell."""
     gain = scheduled("gm", switches)
@@ -318,7 +328,7 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
             side = {"sender": names[sender], "receiver": names[receiver]}.get(wire.side)
             wires.append(_coupler_supply(wire.port) if side is None else f"{side}_{wire.port}")
         name = f"{COUPLER}{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
-        given = _strengths(coupler, links.strength[:, q], links.full[int(crossed)],
+        given = _strengths(coupler, links.strength[:, q], float(links.whole[q]),
                            None if links.codes is None else links.codes[:, q])  # fmt: skip
         found.append(Call(name, tuple(wires), coupler.blocks[-1].name, given))
     return found

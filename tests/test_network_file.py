@@ -13,7 +13,7 @@ from substrates import random_network
 
 from emulator.inspection import inspect_file
 from netlists.interface import Interface, TwoLayers
-from netlists.network import NetworkError
+from netlists.network import NetworkError, one_module
 from netlists.network_file import Substrate, holds_modules, network_of_core, read_network, write_network
 from netlists.synthetic import window_core
 from netlists.weights import WeightsError, read_weights, write_weights
@@ -71,6 +71,19 @@ def test_order_of_modules_is_kept(tmp_path: Path) -> None:
     found = read_network(tmp_path / "n.h5").substrate
     assert found.module_names == names
     np.testing.assert_array_equal(found.network.matrix, network.matrix)
+
+
+def test_a_sampler_of_visible_and_hidden_nodes(tmp_path: Path) -> None:
+    """Whitelam's networks: one module, a subset read out, no interface."""
+    coupling = np.array([[0.0, 0.2, -0.1], [0.2, 0.0, 0.3], [-0.1, 0.3, 0.0]])
+    network = one_module(
+        coupling, np.full(3, -0.5), np.full(3, 0.25), np.array([0.1, 0.0, -0.2]), 0.8, [2, 0]
+    )
+    write_network(tmp_path / "sampler.h5", Substrate(network))
+    found = read_network(tmp_path / "sampler.h5").substrate
+    np.testing.assert_array_equal(found.network.matrix, 2 * coupling - np.eye(3))
+    np.testing.assert_array_equal(found.network.visible, [2, 0])
+    assert (found.network.kt, found.interface, dict(found.inputs)) == (0.8, None, {})
 
 
 def test_more_than_ten_skips_keep_their_order(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from emulator.cli import app
 from emulator.thermo import audit as audit_module
 from emulator.thermo import audit_files, published
 from emulator.thermo.equilibrium import equilibrium
+from emulator.thermo.findings import findings
 from netlists.core import Array
 from netlists.network import LangevinNetwork
 from netlists.network_file import Substrate, read_network, write_network
@@ -119,15 +121,21 @@ def test_bad_input_is_told(activations: Path, substrate: Path, tmp_path: Path) -
     assert "can't write to" in said(result)
 
 
-def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path) -> None:
-    result = ais("thermo", "audit", substrate, "--out", tmp_path)
+@pytest.mark.parametrize("realization", ["exact", "ideal"])
+def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, realization: str) -> None:
+    result = ais("thermo", "audit", substrate, "--out", tmp_path, "--realization", realization)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "audit.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     found = json.loads((tmp_path / "audit.json").read_text())
     assert found["interface_parameters"] == 480
-    assert found["operating_point_relative_error"] is None  # no circuit was asked
+    error = found["operating_point_relative_error"]
+    if realization == "exact":
+        assert error is None  # no circuit was asked
+    else:
+        assert 0 < error < 1e-6
+        assert "operating points in ngspice" in said(result)
     assert {"constant", "no_skip", "interface_only", "oracle_exact"} <= found["baselines"].keys()
-    assert found["baselines"]["oracle_exact"] == pytest.approx(1, abs=1e-12)
+    assert found["baselines"]["oracle_exact"] == pytest.approx(1, abs=1e-9)
     assert found["wiring"] == {"bus": 4 * 12 * 6, "dense": 2 * 12**2, "break_even": 6.0}
     assert found["published"]["source"].startswith("De, arXiv:2604.14332")
     table = (tmp_path / "audit.md").read_text()
@@ -137,9 +145,54 @@ def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path) 
         theirs = "" if figure is None else f"{figure:.4f}"
         assert f"| {label}: {words} | {score:.4f} | {found['centred_r2'][name]:.4f} | {theirs} |" in table
         assert f"{score:.4f}" in result.output
+    for sentence in found["findings"]:
+        assert f"- {sentence}" in table
+        assert sentence in said(result)
     # published figures stand nowhere but in their own column
     ours = {**found, "published": None}
     assert "0.9906" not in json.dumps(ours)
+
+
+def test_what_a_technology_cannot_make_is_refused_or_clipped(substrate: Path, tmp_path: Path) -> None:
+    result = ais("thermo", "audit", substrate, "--out", tmp_path / "a", "--realization", "passive")
+    assert result.exit_code == 2
+    assert "resistors alone can't make this network" in said(result)
+    words = ("thermo", "audit", substrate, "--realization", "differential", "--capacitance", 1e-10)
+    result = ais(*words, "--out", tmp_path / "b")
+    assert result.exit_code == 2
+    assert "can't be made" in said(result)
+    assert not (tmp_path / "b").exists()
+    result = ais(*words, "--out", tmp_path / "c", "--clip")
+    assert result.exit_code == 0, result.output
+    assert "warning: clipped to what can be made" in said(result)
+    found = json.loads((tmp_path / "c" / "audit.json").read_text())
+    assert found["solver"].endswith("realization differential, 0.0001 S a unit, clipped")
+    assert found["operating_point_relative_error"] > 1e-6
+
+
+def test_findings_follow_from_the_figures(substrate: Path) -> None:
+    found = audit_module.audit(read_network(substrate))
+    scores = found.evaluation
+    full = scores.regimes["full"]
+
+    def with_scores(**cosines: float) -> list[str]:
+        base = {name: replace(scores.baselines[name], cosine=cosine) for name, cosine in cosines.items()}
+        return findings(replace(found, evaluation=replace(scores, baselines={**scores.baselines, **base})))
+
+    low, high = full.cosine - 0.1, full.cosine + 0.001
+    assert with_scores(constant=low, no_skip=low, interface_only=low)[0].endswith(
+        "scores above every baseline."
+    )
+    assert (
+        "a constant scores above the full pipeline"
+        in with_scores(constant=high, no_skip=low, interface_only=low)[0]
+    )
+    both = with_scores(constant=high, no_skip=high, interface_only=low)[0]
+    assert "a constant and the substrate without its skip score above" in both
+    raised = "raises" if scores.baselines["no_skip"].r2 > full.r2 else "lowers"
+    assert f"Taking the skip out {raised} the centred R²" in findings(found)[1]
+    quiet = replace(found, averaging=[replace(row, samples=1.0) for row in found.averaging])
+    assert len(findings(quiet)) == len(findings(found)) - 1
 
 
 def test_another_solver_is_named_and_its_error_told(substrate: Path, tmp_path: Path) -> None:
@@ -157,6 +210,11 @@ def test_the_audit_of_the_trained_network(tmp_path: Path) -> None:
     assert ais("thermo", "audit", out, "--out", tmp_path).exit_code == 0
     found = json.loads((tmp_path / "audit.json").read_text())
     assert found["interface_parameters"] == 2560
+    assert found["operating_point_relative_error"] < 1e-6
+    assert (
+        "a constant, the substrate without its skip and the digital interface alone score above"
+        in found["findings"][0]
+    )
     assert found["wiring"] == {"bus": 4096, "dense": 8192, "break_even": 32.0}
     assert [row["rank"] for row in found["over_ranks"] if row["shift"] is None] == [1]
     assert found["baselines"]["constant"] > found["regimes"]["full"]

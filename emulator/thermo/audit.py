@@ -31,7 +31,7 @@ class Audit:
         interface_parameters: numbers in the interface's arrays.
         evaluation: scores by regime and baseline.
         ranks: skips of other ranks.
-        signs: what the signs of singular vectors leave open; None without a skip of one term or more.
+        signs: what the signs of singular vectors leave open.
         deficit: conditioning deficit of the encoder module.
         spectrum: of M.
         wiring: of the skip.

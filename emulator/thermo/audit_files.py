@@ -11,6 +11,7 @@ from typing import Any
 from emulator.thermo import published
 from emulator.thermo.audit import Audit
 from emulator.thermo.evaluation import Score
+from emulator.thermo.findings import findings
 from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable
 
@@ -61,6 +62,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
             "rank": network.skips[0].rank, "kt": network.kt,
         },
         "solver": audit.solver,
+        "findings": findings(audit),
         "inputs": {"split": audit.split, "number": len(audit.equilibria)},
         "interface_parameters": audit.interface_parameters,
         "operating_point_relative_error": audit.operating_point_error,
@@ -144,6 +146,8 @@ def as_markdown(audit: Audit) -> str:
         f"Substrate `{printable(audit.path.name)}`, modules of {' and '.join(map(str, network.sizes))} nodes, skip of "
         f"rank {network.skips[0].rank}, kT = {network.kt:g}; {len(audit.equilibria)} inputs; equilibria by "
         f"{audit.solver}. Published: {published.SOURCE}.",
+        "",
+        *[f"- {sentence}" for sentence in findings(audit)],
         "",
         "| | decoder cosine | centred R² | published cosine |",
         "|---|---|---|---|",

@@ -5,25 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import UNUSABLE, console, errors, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
+from emulator.doctor import find_capabilities
+from emulator.ngspice import NgspiceUnavailable
+from emulator.simulator import Simulator
 from emulator.thermo.audit import Audit
 from emulator.thermo.audit import audit as audit_file
 from emulator.thermo.audit_files import other_rows, score_rows, write_audit
 from emulator.thermo.build import Built, Design
 from emulator.thermo.build import build as build_substrate
+from emulator.thermo.circuit import CircuitFailed, CircuitSolver, NetworkSettings, circuit_of
+from emulator.thermo.findings import findings
 from netlists.activations import Activations, ActivationsError, read_activations
 from netlists.bilinear import wiring
+from netlists.conductances import ConductanceError
 from netlists.network import NetworkError
-from netlists.network_file import read_network, write_network
+from netlists.network_file import NetworkFile, read_network, write_network
 from netlists.printable import printable
+from netlists.scaling import NetworkScaling
 from netlists.weights import WeightsError
+
+EXACT: Final = "exact"
+Realization = Literal["exact", "ideal", "passive", "differential", "ota"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -39,7 +49,7 @@ def _unusable_input() -> Iterator[None]:
         yield
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
-    except (ActivationsError, NetworkError) as error:
+    except (ActivationsError, NetworkError, ConductanceError, NgspiceUnavailable) as error:
         stop(UNUSABLE, str(error))
 
 
@@ -128,6 +138,17 @@ def audit(
         help="A substrate, as `ais thermo build` makes it.", show_default=False
     )],
     out: Annotated[Path, typer.Option(help="Folder for audit.json, audit.md and audit.png; replaces earlier ones.")],
+    realization: Annotated[Realization, typer.Option(
+        help="What finds the equilibria: operating points in ngspice of a circuit with ideal negative conductances, "
+        "differential rails, OTAs, or passive resistors alone; or exact, linear algebra without a circuit."
+    )] = "ideal",
+    tau: Annotated[float, typer.Option(help="Seconds per model time unit, of the circuit.")] = NetworkScaling().tau,
+    capacitance: Annotated[float, typer.Option(
+        help="Farad of a node; a coupling of 1 is this over tau, siemens."
+    )] = NetworkScaling().capacitance,
+    clip: Annotated[bool, typer.Option(
+        "--clip", help="Set conductances that the realization can't make to the nearest that it can."
+    )] = False,
     split: Annotated[str, typer.Option(help="Inputs to audit on.")] = "test",
 ) -> None:  # fmt: skip
     """Score a substrate as published, beside the baselines that the score needs; settling, and noise to average.
@@ -135,14 +156,37 @@ def audit(
     Published figures stand in a column of their own.
     """
     with _unusable_input():
-        found = audit_file(read_network(substrate), split=split)
+        file = read_network(substrate)
+        if realization == EXACT:
+            found = audit_file(file, split=split)
+        else:
+            scaling = NetworkScaling(tau=tau, capacitance=capacitance)
+            settings = NetworkSettings(realization=realization, scaling=scaling, clip=clip)
+            try:
+                found = _circuit_audit(file, settings, split)
+            except CircuitFailed as error:
+                stop(FAILED, str(error))
         try:
             files = write_audit(out, found)
         except OSError as error:
             stop(UNUSABLE, f"can't write to {out}: {error}")
     for table in _tables(found):
         console.print(table)
+    for sentence in findings(found):
+        console.print(Text(sentence))
     console.print(Text(f"files: {printable(', '.join(map(str, files)), longest=None)}"), soft_wrap=True)
+
+
+def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> Audit:
+    _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
+    for remark in remarks:
+        errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
+    with Simulator() as simulator:
+        ability = find_capabilities(simulator)
+        said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
+        if settings.realization != "ideal":
+            said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
+        return audit_file(file, CircuitSolver(simulator, ability, settings), said, split)
 
 
 def _tables(found: Audit) -> Iterator[Table]:

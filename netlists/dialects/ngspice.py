@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from device_models.elements import checked_name
 from device_models.printers.ngspice import number
 from device_models.printers.osdi import NOISE_PARAMETERS
-from device_models.printers.spice import comments
+from device_models.printers.spice import comments, table_lines
 from netlists.circuit import Circuit, DeviceModel, Instance, VoltageSteps
 from netlists.core import Array
 from netlists.design import Measurement
@@ -274,9 +274,12 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
     times = [f"{t:.15g}" for t in (tau * grid.times(duration)).tolist()]
     amperes = circuit.scaling.conductance * noise.rates(len(circuit.state_nodes), duration)
     for node, row in zip(circuit.state_nodes, amperes.T.tolist(), strict=True):
+        name = f"noise_{node.rpartition('.')[2]}"
+        if circuit.tanks:
+            lines += table_lines(name, node, times, row)
+            continue
         points = [f"{t} {ampere:.12g}" for t, ampere in zip(times, row, strict=True)]
-        name = checked_name(f"Inoise_{node.rpartition('.')[2]}")
-        lines += _continued([name, "0", checked_name(node), "PWL(", *points, ")"])
+        lines += _continued([checked_name(f"I{name}"), "0", checked_name(node), "PWL(", *points, ")"])
     return lines
 
 

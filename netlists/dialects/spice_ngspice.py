@@ -14,6 +14,7 @@ from device_models.printers.spice import (
     element_lines,
     full_name,
     model_lines,
+    table_lines,
     wrapped,
 )
 from netlists.design import Design, Transient
@@ -52,6 +53,10 @@ def _run(design: Design) -> list[str]:
         analysis = f".tran {number(run.step)} {number(run.stop)} 0 {number(run.step)} uic"
     else:
         lines, analysis = [f".options {tolerances}"], ".op"
+    told = ["* Noise: currents into the outputs, linear between points"] if design.noise else []
+    for current in design.noise:
+        told += table_lines(current.name, _path(current.node), current.times, current.amperes)
+    lines = told + lines
     nodes = kept_nodes(design)
     if nodes:
         currents = kept_currents(design)

@@ -26,6 +26,10 @@ def write_design_files(design: Design, dialect: DesignDialect) -> dict[str, str]
     Raises:
         ValueError: what the dialect can't say, by element, and what to do about it.
     """
+    if design.noise and dialect != "ngspice":
+        raise ValueError(
+            f"noise currents are written for ngspice alone, not for {dialect}: leave the noise out"
+        )
     return write_files(design, DIALECTS[dialect])
 
 

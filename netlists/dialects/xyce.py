@@ -34,6 +34,9 @@ def _theirs(design: Design) -> list[str]:
         if not card.lower().startswith(".option"):
             lines.append(option)
             continue
+        if all(word.lower().startswith("temp=") for word in words):
+            lines.append(f".options device {' '.join(words)}")
+            continue
         if any(not word.lower().startswith("scale=") for word in words):
             raise ValueError(
                 f"Xyce has no equal of {option!r}: only scale=… can be carried over; take the option out, "
