@@ -76,7 +76,9 @@ def test_order_of_modules_is_kept(tmp_path: Path) -> None:
 def test_a_sampler_of_visible_and_hidden_nodes(tmp_path: Path) -> None:
     """Whitelam's networks: one module, a subset read out, no interface."""
     coupling = np.array([[0.0, 0.2, -0.1], [0.2, 0.0, 0.3], [-0.1, 0.3, 0.0]])
-    network = one_module(coupling, np.full(3, -0.5), np.full(3, 0.25), np.array([0.1, 0.0, -0.2]), 0.8, [2, 0])
+    network = one_module(
+        coupling, np.full(3, -0.5), np.full(3, 0.25), np.array([0.1, 0.0, -0.2]), 0.8, [2, 0]
+    )
     write_network(tmp_path / "sampler.h5", Substrate(network))
     found = read_network(tmp_path / "sampler.h5").substrate
     np.testing.assert_array_equal(found.network.matrix, 2 * coupling - np.eye(3))
