@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from benchmarks.campaigns import campaign
 from benchmarks.harness import Benchmark, Measure
 from benchmarks.naive import naive_deck
 from benchmarks.peers import peers
@@ -318,6 +319,7 @@ BENCHMARKS = {
         Benchmark("batch", "two jobs against one", batch),
         Benchmark("peers", "the same netlist through other ways from Python to ngspice", peers),
         Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
+        Benchmark("campaign", "what a campaign adds to a sample, and two jobs against one", campaign),
         Benchmark("lc16", "a sample of the trained digits as LC waveforms", lc16, slow=True),
         Benchmark("lc56", "a sample of the 56 x 56 x 24 core as LC waveforms", lc56, slow=True),
     )

@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 
 from device_models.model import CellModel
+from emulator.campaign.store import FORMAT as CAMPAIGN_FORMAT
+from emulator.campaign.store import Store, StoreError
+from emulator.campaign.sweep import RECORD as CAMPAIGN
+from emulator.campaign.sweep import STORE
 from emulator.departures import as_built_said, said
 from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
 from emulator.results import Results, ResultsError, gather, read_results
+from emulator.thermo.sections import Section, network_sections
 from netlists import hdf5
+from netlists.network_file import holds_modules, read_network
 from netlists.printable import printable
 from netlists.weights import FORMAT as WEIGHTS_FORMAT
 from netlists.weights import Weights, WeightsError, read_weights
-
-Section = tuple[str, Sequence[tuple[str, str]]]
 
 
 class InspectError(ValueError):
@@ -56,7 +60,10 @@ def inspect_file(path: Path) -> Inspection:
         raise InspectError(f"{shown}: {printable(str(error))}") from error
     if kind == WEIGHTS_FORMAT:
         try:
-            return Inspection([*_weights(read_weights(path)), ("datasets", held)])
+            about = (
+                network_sections(read_network(path)) if holds_modules(path) else _weights(read_weights(path))
+            )
+            return Inspection([*about, ("datasets", held)])
         except WeightsError as error:
             return Inspection([("datasets", held)], error.problems)
     if kind == RESULTS_FORMAT:
@@ -64,12 +71,42 @@ def inspect_file(path: Path) -> Inspection:
             return Inspection([*_results(read_results(path)), ("datasets", held)])
         except ResultsError as error:
             return Inspection([("datasets", held)], [str(error)])
-    received = printable(repr(kind))
-    raise InspectError(f"{shown}: attribute format is {received}; known: {WEIGHTS_FORMAT}, {RESULTS_FORMAT}")
+    if kind == CAMPAIGN_FORMAT:
+        try:
+            with Store(path) as store:
+                return Inspection([*_campaign(store), ("datasets", held)])
+        except StoreError as error:
+            return Inspection([("datasets", held)], [str(error)])
+    received, known = printable(repr(kind)), ", ".join((WEIGHTS_FORMAT, RESULTS_FORMAT, CAMPAIGN_FORMAT))
+    raise InspectError(f"{shown}: attribute format is {received}; known: {known}")
+
+
+def _campaign(store: Store) -> list[Section]:
+    """What a campaign swept, and how many samples of each point are there."""
+    about = [
+        ("title", str(store.attributes.get("title", ""))),
+        ("weights", ", ".join(dict.fromkeys(point.label for point in store.points))),
+        ("swept", ", ".join(store.axes) or "nothing"),
+        ("samples", str(store.samples)),
+        ("circumstances", str(store.attributes.get("circumstances", "unknown"))),
+    ]
+    points = []
+    for point in store.points:
+        verdicts = Counter(str(verdict) for verdict in store.rows(point)["samples/verdict"])
+        values = ", ".join(f"{name} {value}" for name, value in point.values.items())
+        said = ", ".join(f"{name} {count}" for name, count in verdicts.items()) or "none yet"
+        points.append((f"{point.label} {values}", said))
+    return [("campaign", about), ("samples of each point", points)]
 
 
 def _folder(path: Path, shown: str) -> Inspection:
     """A folder of ours: its results, or what an unfinished run has so far."""
+    if (path / CAMPAIGN).is_file():
+        if (path / STORE).is_file():
+            return inspect_file(path / STORE)
+        raise InspectError(
+            f"{shown}: a campaign without a finished sample; finish it with ais sweep … --resume"
+        )
     defects = []
     try:
         run = json.loads((path / RUN).read_text(encoding="utf-8"))

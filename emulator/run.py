@@ -19,16 +19,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from emulator.acquire import check_converter
-from emulator.chip import build
 from emulator.claimed import Mode
 from emulator.departures import departures
 from emulator.doctor import find_capabilities
 from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
+from emulator.plan import Plan, make_plan
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results, gather, write_results
-from emulator.sample import Plan, make_plan, run_sample
+from emulator.sample import run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
 from emulator.simulator import Simulator
 from netlists.as_built_facts import facts
@@ -67,11 +66,9 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
         OSError: a file could not be written; finished samples stay.
     """
     weights = read_weights(weights_path)
-    check_converter(weights.core, settings.scaling, settings.adc)
-    built = build(weights.core, settings)
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
-        plan = make_plan(weights, built, settings, ability, first, observer.status)
+        plan = make_plan(weights, settings, ability, first, observer.status)
         identity = _identity(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
@@ -83,7 +80,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
-            _write_report(folder, results, replace(weights, core=built.core), plan)
+            _write_report(folder, results, replace(weights, core=plan.built.core), plan)
     return results
 
 
@@ -169,16 +166,17 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
 
 def _noise(plan: Plan) -> dict[str, Any]:
     """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
-    grid = plan.realisation.noise
-    if grid is None:
+    asked, step = plan.settings.non_idealities.noise, plan.realisation.noise_step
+    if step is None:
         return {}
     unit = plan.weights.core.family.state.unit
+    said = f"{'' if unit == '1' else f'{unit} '}per root of model time unit"
+    whole = plan.realisation.phase_noise
     return {
-        "noise": {
-            "value": grid.sigma,
-            "unit": f"{'' if unit == '1' else f'{unit} '}per root of model time unit",
-        },
-        "noise_step": {"value": grid.step, "unit": "model time units"},
+        **({"noise": {"value": asked, "unit": said}} if asked else {}),
+        # thermal noise of elements is in it
+        **({"phase_noise": {"value": whole, "unit": said}} if whole not in (None, asked) else {}),
+        "noise_step": {"value": step, "unit": "model time units"},
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +11,21 @@ import numpy as np
 from device_models.adc import digitise
 from device_models.readout import read_out
 from emulator.acquire import acquire, on_rails
-from emulator.chip import settings_as_built
 from emulator.crosscheck import Comparison, CrossCheck, crosscheck
 from emulator.folder import DECK
 from emulator.ladder import costs, ends
-from emulator.levels import Status, realise
-from emulator.ngspice import Capabilities, Statistics
-from emulator.realisation import Observed, Realisation
+from emulator.ngspice import Statistics
+from emulator.plan import Plan
+from emulator.realisation import Observed
 from emulator.reference import ReferenceFailed, trajectory
 from emulator.results import ROWS, Results
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator, WorkerDied, WorkerTimeout
 from emulator.trajectory import Trajectory
 from emulator.verdict import Judgement, Verdict
-from netlists.as_built import AsBuilt
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_text_whole
-from netlists.noise import Noise
 from netlists.scaling import Scaling
-from netlists.weights import Weights
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that the samples of a run share: trained weights, and the core as the chip holds them."""
-
-    weights: Weights
-    built: AsBuilt
-    settings: RunSettings
-    realisation: Realisation
-
-    def noise(self, sample: int) -> Noise | None:
-        """The noise of a sample; None if the run has none."""
-        grid = self.realisation.noise
-        return None if grid is None else Noise(grid, sample)
-
-
-def make_plan(
-    weights: Weights, built: AsBuilt, settings: RunSettings, ability: Capabilities, simulator: Simulator,
-    status: Status,
-) -> Plan:  # fmt: skip
-    """Realises weights as built; the arguments and what can go wrong are those of ``levels.realise``."""
-    core = replace(weights, core=built.core)
-    circuit = realise(core, settings_as_built(settings, built), ability, simulator, status)
-    return Plan(weights, built, settings, circuit)
 
 
 def run_sample(
@@ -90,7 +60,7 @@ def run_sample(
             observed.trajectory,
             settings.rows,
             settings.windows,
-            noise,
+            plan.realisation.driving(noise),
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs
@@ -164,9 +134,9 @@ def _row(
             row["samples/reason"] = f"the circuit ran, but could not be cross-checked: {comparison}"
         else:
             check, states = comparison
-            # the reference goes through the very same converter, noise included: only the circuit differs
             # rows are the nearest time points, and one can be nearest to two of them
             rising = np.unique(check.row_time, return_index=True)[1]
+            # the reference goes through the very same converter, noise included: only the circuit differs
             seen = acquire(core, Trajectory(check.row_time[rising], states[rising]), *seen_by)
             row |= _crosscheck_columns(check, (analog, codes), seen, settings)
             ideal = states if trained is None else trained

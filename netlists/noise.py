@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from device_models.noise import LARGEST_KEY, normals
 from netlists.core import AnalogCore, Array
@@ -33,6 +35,17 @@ class NoiseError(ValueError):
     """Noise that can't be made as asked; the message says why and what to ask for."""
 
 
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """How independent sources act on the nodes together; one is equal to itself alone.
+
+    Attributes:
+        matrix: (N, E), rate of each node for a source's number of one.
+    """
+
+    matrix: Array
+
+
 @dataclass(frozen=True)
 class NoiseGrid:
     """The noise of a run.
@@ -41,11 +54,13 @@ class NoiseGrid:
         sigma: σ, state unit per root of model time.
         step: h, model time between grid points.
         seed: of the run.
+        mixing: of independent sources into the nodes, which are then driven from outside; None for a source a node.
     """
 
     sigma: float
     step: float
     seed: int
+    mixing: Mixing | None = None
 
     @property
     def amplitude(self) -> float:
@@ -57,6 +72,19 @@ class NoiseGrid:
         return self.step * np.arange(0.0, _intervals(duration, self.step) + 1)
 
 
+class Driving(Protocol):
+    """The noise of a sample as a reference sees it: linear between grid points ``step`` of model time apart."""
+
+    @property
+    def step(self) -> float: ...
+    @property
+    def orders(self) -> tuple[int, ...]: ...
+
+    def rates(self, nodes: int, duration: float) -> npt.NDArray[Any]:
+        """At 0, ``step``, … up to the end or beyond: (K+1, N) ξ if there are no orders, or for each of the H orders k
+        (K+1, N, H) complex a_k of a rate Re Σ_k a_k exp(ikx) of a phase x."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of a sample: what every number of it follows from."""
@@ -64,10 +92,20 @@ class Noise:
     grid: NoiseGrid
     sample: int
 
+    orders: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def step(self) -> float:
+        """Of the grid."""
+        return self.grid.step
+
     def rates(self, nodes: int, duration: float) -> Array:
         """(K+1, N) ξ at ``grid.times(duration)``."""
-        count = _intervals(duration, self.grid.step) + 1
-        return self.grid.amplitude * normals(self.grid.seed, self.sample, nodes, 0, count)
+        grid, count = self.grid, _intervals(duration, self.grid.step) + 1
+        if grid.mixing is None:
+            return grid.amplitude * normals(grid.seed, self.sample, nodes, 0, count)
+        drawn = normals(grid.seed, self.sample, grid.mixing.matrix.shape[1], 0, count)
+        return np.asarray(grid.amplitude * (drawn @ grid.mixing.matrix.T))
 
 
 def _intervals(duration: float, step: float) -> int:
@@ -93,8 +131,7 @@ def noise_grid(
     """
     if not asked.noise:
         return None, ()
-    if seed >= LARGEST_KEY:
-        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    checked_seed(seed)
     fastest = fastest_rate(core)
     default = _default_step(core, rows, fastest)
     step = asked.noise_step or default
@@ -116,6 +153,13 @@ def noise_grid(
         f"{fastest:.3g} per model time unit: their variance comes out up to {lost:.0%} low. "
         f"A noise_step of {2 * LARGEST_LOSS / fastest:.2g} would leave {LARGEST_LOSS:.0%}.",
     )  # fmt: skip
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``, if the generator takes it; NoiseError otherwise."""
+    if seed >= LARGEST_KEY:
+        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    return seed
 
 
 def _default_step(core: AnalogCore, rows: int, fastest: float) -> float:

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2 weights × 4 points × 2 seeds × 3 samples with one job; the output folder."""
     out = tmp_path_factory.mktemp("plain") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
         run_campaign(campaign_file(folder, seeds="[0, 5]"), out)
     return out
 

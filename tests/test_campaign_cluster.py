@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +42,28 @@ def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same campaign by one job here."""
     out = tmp_path_factory.mktemp("plain") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
         run_campaign(folder / "campaign.toml", out)
     return out / "campaign.h5"
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Three workers, a process each, that are started again when they die."""
+@pytest.fixture(scope="module")
+def _shared_cluster() -> Iterator[Any]:
     with distributed.LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as started:
         yield started
+
+
+@pytest.fixture
+def cluster(_shared_cluster: Any) -> Any:
+    """Three workers, a process each, that are started again when they die; an odd one of an earlier test is gone."""
+    with distributed.Client(_shared_cluster.scheduler_address, set_as_default=False) as client:
+        deadline = time.monotonic() + 60
+        while len(client.nthreads()) != 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(client.nthreads()) == 3
+    return _shared_cluster
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process only; commands in processes of their own write theirs."""
-    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+    monkeypatch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the interrupted campaigns must come to."""
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: None)
+        patch.setattr(emulator.campaign.sweep, "_write_report", lambda *_: "")
         run_campaign(folder / "campaign.toml", out, jobs=2)
     return out / "campaign.h5"
 

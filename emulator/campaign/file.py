@@ -13,14 +13,27 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from emulator.acquire import check_converter
-from emulator.campaign.names import NAMES, may_be_off, meaning_of, name_at, nearest, nested, value_of
+from emulator.campaign.names import (
+    NAMES,
+    in_words,
+    may_be_off,
+    meaning_of,
+    name_at,
+    nearest,
+    nested,
+    value_of,
+)
 from emulator.cells import BUILT_IN
+from emulator.classifier import ClassifierError
+from emulator.features import PIXELS, Extractor, FeaturesError, find_extractor
+from emulator.image_sets import ImagesError, ImageSet, read_images
 from emulator.levels import PHASE
 from emulator.settings import WHILE_RUNNING, RunSettings, settings_for
 from netlists.printable import printable
 from netlists.weights import Weights, WeightsError, read_weights
 
 MOST_POINTS = 100_000
+MOST_IMAGES = 2000  # of a data set; more would say little more
 MOST_PROBLEMS = 20  # said of one file
 
 Flat = Mapping[str, Any]
@@ -60,6 +73,13 @@ class _File(BaseModel):
     settings: dict[str, Any] = {}
     grid: dict[str, Any] | list[dict[str, Any]] = []
     points: list[dict[str, Any]] = Field([], alias="list")
+    data: str | None = Field(
+        None, min_length=1, description="images to compare with, relative to the campaign file"
+    )
+    data_range: tuple[float, float] | None = Field(
+        None, description="numbers of black and of white in the data"
+    )
+    features: str = Field(PIXELS.name, description="what distances between distributions see of an image")
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,8 @@ class Campaign:
         path: where it was read from; ``text`` is what it said.
         axes: names of the settings that are swept, in the file's order.
         samples: of each point and seed.
+        data: images to compare with, or None.
+        extractor: what distances between distributions see of an image.
     """
 
     path: Path
@@ -105,6 +127,8 @@ class Campaign:
     seeds: tuple[int, ...]
     axes: tuple[str, ...]
     points: tuple[Point, ...]
+    data: ImageSet | None
+    extractor: Extractor
 
     @property
     def simulations(self) -> int:
@@ -113,20 +137,11 @@ class Campaign:
 
     def describe(self, point: Point) -> str:
         """A point in words."""
-        return _in_words(self.sources[point.source], point.values)
+        return _described(self.sources[point.source], point.values)
 
 
-def _in_words(source: Source, values: Flat) -> str:
-    return ", ".join([source.label, *(f"{name}={shown(value)}" for name, value in values.items())])
-
-
-def shown(value: Any) -> str:
-    """A setting's value in words."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _described(source: Source, values: Flat) -> str:
+    return ", ".join([source.label, *(f"{name}={in_words(name, value)}" for name, value in values.items())])
 
 
 def read_campaign(path: str | Path) -> Campaign:
@@ -141,6 +156,7 @@ def read_campaign(path: str | Path) -> Campaign:
     sources = _sources(path, file.weights, problems)
     if len(set(file.seeds)) < len(file.seeds):
         problems.append(f"seeds: {file.seeds} names one twice")
+    data, extractor = _data(path, file, sources, problems), _extractor(file.features, problems)
     common = _known(path, "settings", file.settings, problems)
     chosen = list(_chosen(path, file, common, problems))
     if problems:
@@ -150,7 +166,16 @@ def read_campaign(path: str | Path) -> Campaign:
     if problems:
         raise CampaignError(path, problems)
     return Campaign(
-        path, text, file.title or path.stem, sources, file.samples, tuple(file.seeds), axes, points
+        path,
+        text,
+        file.title or path.stem,
+        sources,
+        file.samples,
+        tuple(file.seeds),
+        axes,
+        points,
+        data,
+        extractor,
     )
 
 
@@ -198,6 +223,32 @@ def _sources(path: Path, entries: Sequence[_WeightsEntry], problems: list[str]) 
             )
         found.append(Source(label, weights))
     return tuple(found)
+
+
+def _data(path: Path, file: _File, sources: Sequence[Source], problems: list[str]) -> ImageSet | None:
+    if file.data is None:
+        if file.data_range is not None:
+            problems.append("data_range: says what black and white are in data, which is missing")
+        return None
+    try:
+        found = read_images(path.parent / file.data, file.data_range, MOST_IMAGES)
+    except ImagesError as error:
+        problems.append(f"data: {error}")
+        return None
+    pixels = found.images[0].size
+    for source in sources:
+        held = len(source.weights.core.visible)
+        if held != pixels:
+            problems.append(f"data: has {pixels} pixels an image; the weights {source.label} have {held}")
+    return found
+
+
+def _extractor(asked: str, problems: list[str]) -> Extractor:
+    try:
+        return find_extractor(asked)
+    except (FeaturesError, ImagesError, ClassifierError) as error:
+        problems.append(f"features: {error}")
+        return PIXELS
 
 
 def _known(
@@ -287,11 +338,11 @@ def _points(
             problems.extend(_refused(each, given, table) for each in error.errors())
             continue
         except ValueError as error:
-            problems.append(f"{where}: {_in_words(sources[source], flat)}: {error}")
+            problems.append(f"{where}: {_described(sources[source], flat)}: {error}")
             continue
         point = Point(len(found), source, settings, {name: value_of(settings, name) for name in axes})
         identity = sources[source].weights.sha256 + json.dumps(bearing(settings), sort_keys=True)
-        said = _in_words(sources[source], flat)
+        said = _described(sources[source], flat)
         if identity in seen:
             problems.append(f"{where}: the point {said} is the same as {seen[identity]}")
         seen.setdefault(identity, f"that of {where}, {said}")
@@ -306,7 +357,9 @@ def _refused(error: Mapping[str, Any], given: Flat, table: Mapping[str, str]) ->
         return f"{table.get(name, 'settings')}.{name}: {message}, received {error['input']!r} ({meaning_of(name)})"
     group = tuple(map(str, error["loc"]))
     party = [each for each in given if NAMES[each][: len(group)] == group]
-    return f"{', '.join(f'{table[each]}.{each} = {shown(given[each])}' for each in party)}: {message}"
+    return (
+        f"{', '.join(f'{table[each]}.{each} = {in_words(each, given[each])}' for each in party)}: {message}"
+    )
 
 
 def bearing(settings: RunSettings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from emulator.settings import RunSettings
+from netlists.non_idealities import unit_of
 
 # What a campaign says otherwise (samples, seeds), or its command does (jobs), or what only a single run keeps
 _NOT_SET = frozenset({"samples", "seed", "jobs", "keep_trajectories"})
@@ -76,6 +77,22 @@ def meaning_of(name: str) -> str:
 def may_be_off(name: str) -> bool:
     """Whether a setting takes None, which a campaign file calls "none"."""
     return type(None) in get_args(_field(name).annotation)
+
+
+def unit(name: str) -> str:
+    """Of a setting's values as ``in_words`` says them; empty if none is known."""
+    return unit_of(_field(name))
+
+
+def in_words(name: str, value: Any) -> str:
+    """A setting's value in words, a share in per cent."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{100 * value:g}%" if unit(name).startswith("%") else f"{value:g}"
+    return str(value)
 
 
 def _field(name: str) -> FieldInfo:

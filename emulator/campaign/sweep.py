@@ -75,10 +75,17 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Swept:
-    """What a campaign came to: samples, those not simulated to the end, and where the report is."""
+    """What a campaign came to.
+
+    Attributes:
+        samples, failed: how many there are, and were not simulated to the end.
+        found: where quality falls, in a sentence or two.
+        report: the page's file.
+    """
 
     samples: int
     failed: int
+    found: str
     report: Path
 
 
@@ -132,16 +139,16 @@ def sweep(
         observer.status(f"writing {STORE}")
         work.store()
         observer.status("drawing the report")
-        _write_report(out)
+        found = _write_report(campaign, out)
         describe(out, OF_A_CAMPAIGN, state="finished", finished=_now())
     failed = sum(tally.failed for tally in work.tallies)
-    return Swept(campaign.simulations, failed, out / REPORT)
+    return Swept(campaign.simulations, failed, found, out / REPORT)
 
 
-def _write_report(out: Path) -> None:
+def _write_report(campaign: Campaign, out: Path) -> str:
     from emulator.campaign.report import write_campaign_report  # with matplotlib, half a second
 
-    write_campaign_report(out / STORE, out / REPORT, out / FIGURES)
+    return write_campaign_report(campaign, out / STORE, out / REPORT, out / FIGURES)
 
 
 def _journal(out: Path, observer: Observer) -> Journal:

@@ -39,23 +39,23 @@ class Tally:
         if outcome.verdict != Verdict.COMPLETED:
             self.failed += 1
             return
-        pixel = float(outcome.columns["crosscheck/pixel_rms"])
+        pixel = float(outcome.columns["crosscheck/trained_pixel_rms"])
         if math.isfinite(pixel):
             self._compared += 1
             self._squares += pixel**2
-            self._codes += float(outcome.columns["crosscheck/codes_within_1lsb"])
+            self._codes += float(outcome.columns["crosscheck/trained_codes_within_1lsb"])
             self.worst = max(
                 self.worst if math.isfinite(self.worst) else 0.0, float(outcome.columns[WORST_WINDOW])
             )
 
     @property
     def pixel_rms(self) -> float:
-        """Over the samples so far."""
+        """Against the trained model, over the samples so far."""
         return math.sqrt(self._squares / self._compared) if self._compared else math.nan
 
     @property
     def codes(self) -> float:
-        """Share of the codes within 1 LSB, over the samples so far."""
+        """Share of the codes within 1 LSB of the trained model's, over the samples so far."""
         return self._codes / self._compared if self._compared else math.nan
 
 
@@ -105,3 +105,12 @@ class Pace:
 def _mean(tallies: Sequence[Tally]) -> float:
     done = sum(tally.done for tally in tallies)
     return sum(tally.cpu_s for tally in tallies) / done if done else 0.0
+
+
+def duration(seconds: float) -> str:
+    """In words, to the accuracy that an estimate has."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -13,8 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from emulator.campaign.file import Campaign, shown
-from emulator.campaign.tally import Pace, Tally
+from emulator.campaign.file import Campaign
+from emulator.campaign.names import in_words
+from emulator.campaign.tally import Pace, Tally, duration
 from emulator.campaign.work import Circumstances, Item, Outcome
 from emulator.conclusion import figure, percent
 from emulator.verdict import Verdict
@@ -63,7 +64,7 @@ class Terminal:
         parts += [f"{seeds} seeds"] if seeds > 1 else []
         finished = f", {done} already finished" if done else ""
         self._say(Text(
-            f"{campaign.title}: {' × '.join(parts)} = {campaign.simulations} simulations{finished}; "
+            f"{printable(campaign.title)}: {' × '.join(parts)} = {campaign.simulations} simulations{finished}; "
             f"ngspice {ours.ngspice}, {where}"
         ))  # fmt: skip
 
@@ -87,9 +88,36 @@ class Terminal:
             return
         self._shown = now
         if self._console.is_terminal:
-            self._live.update(Group(self._table(), self._bar(pace)), refresh=True)
+            room = max(3, self._console.height - AROUND)
+            self._live.update(Group(self.table(room), self._bar(pace)), refresh=True)
         else:
             self._say(Text(self._line(pace)))
+
+    def table(self, room: int) -> Table:
+        """The points, as many as there is room for: those at work before others."""
+        assert self._campaign is not None
+        latest = list(self._latest)[-room:]
+        others = (point.number for point in self._campaign.points if point.number not in self._latest)
+        chosen = sorted(
+            [*latest, *(number for number, _ in zip(others, range(room - len(latest)), strict=False))]
+        )
+        table = Table(
+            box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1),
+            caption="window: worst defect (state unit, rms); pixels, codes: rms and share within 1 LSB, against the "
+            "trained model; s: processor time a sample",
+        )  # fmt: skip
+        for heading in ("weights", *self._campaign.axes, "done", "window", "pixels", "codes", "s"):
+            table.add_column(heading, justify="left" if heading == "weights" else "right", no_wrap=True)
+        for number in chosen:
+            point, tally = self._campaign.points[number], self._tallies[number]
+            done = Text(f"{tally.done}/{tally.total}", "red" if tally.failed else "")
+            table.add_row(
+                Text(printable(self._campaign.sources[point.source].label, longest=24)),
+                *(Text(printable(in_words(*each), longest=16)) for each in point.values.items()), done,
+                figure(tally.worst), figure(tally.pixel_rms), percent(tally.codes),
+                f"{tally.cpu_s / tally.done:.2g}" if tally.done else "–",
+            )  # fmt: skip
+        return table
 
     def _say(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
@@ -110,43 +138,3 @@ class Terminal:
         done, total = (sum(getattr(tally, name) for tally in self._tallies) for name in ("done", "total"))
         row.add_row(ProgressBar(total, done, width=30), Text(self._line(pace)))
         return row
-
-    def _table(self) -> Table:
-        """The points at work, as many as there is room for."""
-        assert self._campaign is not None
-        room = max(3, self._console.height - AROUND)
-        latest = list(self._latest)[-room:]
-        others = (point.number for point in self._campaign.points if point.number not in self._latest)
-        chosen = sorted(
-            [*latest, *(number for number, _ in zip(others, range(room - len(latest)), strict=False))]
-        )
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-        for heading in (
-            "weights",
-            *self._campaign.axes,
-            "done",
-            "worst window",
-            "pixel rms",
-            "codes ≤ 1 LSB",
-            "s",
-        ):
-            table.add_column(heading, justify="left" if heading == "weights" else "right", no_wrap=True)
-        for number in chosen:
-            point, tally = self._campaign.points[number], self._tallies[number]
-            done = Text(f"{tally.done}/{tally.total}", "red" if tally.failed else "")
-            table.add_row(
-                Text(printable(self._campaign.sources[point.source].label, longest=24)),
-                *(Text(printable(shown(value), longest=16)) for value in point.values.values()), done,
-                figure(tally.worst), figure(tally.pixel_rms), percent(tally.codes),
-                f"{tally.cpu_s / tally.done:.2g}" if tally.done else "–",
-            )  # fmt: skip
-        return table
-
-
-def duration(seconds: float) -> str:
-    """In words, to the accuracy that an estimate has."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

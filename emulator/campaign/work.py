@@ -26,11 +26,11 @@ import numpy as np
 
 from emulator import ngspice
 from emulator.campaign.file import bearing
-from emulator.chip import build
 from emulator.compiled import BuildFailed, compiler
 from emulator.ngspice import Capabilities, Deck, Simulation
+from emulator.plan import Plan, make_plan
 from emulator.results import ROWS, Column, Columns
-from emulator.sample import Plan, make_plan, run_sample
+from emulator.sample import run_sample
 from emulator.settings import RunSettings
 from emulator.simulator import Result, Simulator, WorkerDied, WorkerTimeout
 from emulator.verdict import Verdict
@@ -323,8 +323,7 @@ def _plan(item: Item, path: Path) -> Plan:
     plan = _plans.pop(key, None)
     if plan is None:
         weights = _weights(path, item.weights_sha256)
-        built = build(weights.core, item.settings)
-        plan = make_plan(weights, built, item.settings, _ability(), _Here(), lambda _: None)
+        plan = make_plan(weights, item.settings, _ability(), _Here(), lambda _: None)
     _plans[key] = plan  # the newest is the last
     while len(_plans) > MOST_PLANS:
         del _plans[next(iter(_plans))]

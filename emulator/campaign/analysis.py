@@ -1,0 +1,300 @@
+"""What a campaign's samples say: figures of every point with intervals, and where quality falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator.campaign.store import Store, StoredPoint
+from emulator.campaign.work import CPU, WORST_WINDOW
+from emulator.features import Extractor
+from emulator.quality import FEWEST, LEVEL, RESAMPLES, Metric, quality, share_interval
+from emulator.verdict import Verdict
+from netlists.core import Array, Index
+
+# What is drawn anew of a chip or a converter: points that differ in it alone are samples of one setting
+REPLICATES = frozenset({"chip", "adc_mismatch_seed"})
+MOST_COMPARED = 512  # samples of a setting that distances between distributions look at
+SHOWN = 8  # samples of a setting kept to be looked at
+
+Values = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure of the samples, and the 95 % interval of what more of them would come to; NaN if not known."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there are enough samples for an interval."""
+        return math.isfinite(self.low)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What an estimate is of.
+
+    Attributes:
+        title: for people, in a few words.
+        unit: of its values; empty for a share.
+        better: which way is better.
+    """
+
+    title: str
+    unit: str
+    better: str = "lower"
+
+
+TO_TRAINED, TO_DATA = "to_trained", "to_data"
+FIGURES: Mapping[str, Figure] = {
+    TO_TRAINED: Figure("distance to the trained model", "energy distance"),
+    TO_DATA: Figure("distance to the data", "energy distance"),
+    "trained_pixel": Figure("pixels against the trained model", "rms"),
+    "pixel": Figure("pixels, circuit against reference", "rms"),
+    "codes": Figure("codes within 1 LSB of the reference's", "", "higher"),
+    "defect": Figure("defect, worst window", "state unit, rms"),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All samples of one weights file and one value on every axis.
+
+    Attributes:
+        label: of the weights.
+        values: on the axes; replicates are not among them.
+        samples, completed: how many there are, and were simulated to the end and compared.
+        figures: by name of ``FIGURES``; what can't be known is left out.
+        image_shape: of a sample.
+        top: largest code.
+        codes, trained: (K, V) of the first samples, as the circuit and as the trained model made them.
+        numbers: (K,) of these.
+        seconds: processor seconds a sample: all, ngspice, reference.
+        reasons: why samples were not simulated to the end, and how many.
+    """
+
+    label: str
+    values: Values
+    samples: int
+    completed: int
+    figures: Mapping[str, Estimate]
+    image_shape: tuple[int, int]
+    top: int
+    codes: Index
+    trained: Index
+    numbers: Index
+    seconds: tuple[float, float, float]
+    reasons: Mapping[str, int]
+
+    @property
+    def at(self) -> dict[str, Any]:
+        """Value by axis."""
+        return dict(self.values)
+
+
+def settings_of(store: Store, data: Array | None, extractor: Extractor) -> Iterator[Setting]:
+    """The settings of a campaign in the order of its points, with their figures.
+
+    Args:
+        store: finished samples; those of one setting are in memory at a time.
+        data: (M, …) images 0 to 1, or None.
+        extractor: what distances see of an image.
+    """
+    groups: dict[tuple[str, str], list[StoredPoint]] = {}
+    for point in store.points:
+        key = (point.label, repr(_values(point)))
+        groups.setdefault(key, []).append(point)
+    for points in groups.values():
+        rows = [store.rows(point) for point in points]
+        columns = {name: np.concatenate([some[name] for some in rows]) for name in rows[0]}
+        if len(columns[CPU]):
+            yield _setting(points[0], columns, data, extractor)
+
+
+def _values(point: StoredPoint) -> Values:
+    return tuple((name, value) for name, value in point.values.items() if name not in REPLICATES)
+
+
+def _setting(
+    point: StoredPoint, columns: Mapping[str, npt.NDArray[Any]], data: Array | None, extractor: Extractor
+) -> Setting:
+    there = (columns["samples/verdict"] == Verdict.COMPLETED) & np.isfinite(columns["crosscheck/pixel_rms"])
+    done = {name: column[there] for name, column in columns.items()}
+    top = 2 ** int(point.settings["adc"]["bits"]) - 1
+    reasons: dict[str, int] = {}
+    for verdict, reason in zip(
+        columns["samples/verdict"][~there], columns["samples/reason"][~there], strict=True
+    ):
+        said = f"{verdict}: {reason}"
+        reasons[said] = reasons.get(said, 0) + 1
+    return Setting(
+        label=point.label,
+        values=_values(point),
+        samples=len(there),
+        completed=int(there.sum()),
+        figures=dict(_figures(done, top, data, extractor)) if there.any() else {},
+        image_shape=point.image_shape,
+        top=top,
+        codes=columns["samples/codes"][:SHOWN],
+        trained=columns["samples/codes_trained"][:SHOWN],
+        numbers=columns["samples/index"][:SHOWN],
+        seconds=tuple(
+            float(np.nanmean(columns[name])) if np.isfinite(columns[name]).any() else math.nan
+            for name in (CPU, "timing/simulator_cpu", "timing/reference_wall")
+        ),  # type: ignore[arg-type]
+        reasons=reasons,
+    )  # fmt: skip
+
+
+def _figures(
+    done: Mapping[str, npt.NDArray[Any]], top: int, data: Array | None, extractor: Extractor
+) -> Iterator[tuple[str, Estimate]]:
+    """Figures of the completed samples of a setting."""
+    # the energy distance: pairs that lie close, as here, bias its estimate and interval not at all
+    some = slice(0, MOST_COMPARED)
+    made, trained = done["samples/codes"][some] / top, done["samples/codes_trained"][some] / top
+    yield TO_TRAINED, _of(quality(made, trained, extractor, paired=True).energy)
+    if data is not None:
+        flat = data.reshape(len(data), -1)
+        yield TO_DATA, _of(quality(made, flat, extractor).energy)
+    yield "trained_pixel", _resampled(done["crosscheck/trained_pixel_rms"], _rms)
+    yield "pixel", _resampled(done["crosscheck/pixel_rms"], _rms)
+    yield "codes", _share(done["crosscheck/codes_within_1lsb"], made.shape[1])
+    yield "defect", _resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1))
+
+
+def _of(metric: Metric) -> Estimate:
+    value = metric.estimate if math.isfinite(metric.estimate) else metric.measured
+    return Estimate(value, metric.low, metric.high)
+
+
+def _rms(values: Array) -> Array:
+    return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))
+
+
+def _resampled(values: Array, figure: Callable[[Array], Array]) -> Estimate:
+    """A figure (…, S) → (…) of independent samples, with the bootstrap's percentiles."""
+    if len(values) < FEWEST:
+        return Estimate(float(figure(values)), math.nan, math.nan)
+    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(figure(values[drawn]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(figure(values)), float(low), float(high))
+
+
+def _share(shares: Array, codes: int) -> Estimate:
+    """The mean of a share of the codes of each sample; codes that go together count for less than as many single ones.
+
+    How much less is seen in how the samples vary. If all are alike, nothing is seen of it: all codes count.
+    """
+    mean = float(np.mean(shares))
+    if len(shares) < FEWEST:
+        return Estimate(mean, math.nan, math.nan)
+    variance = float(np.var(shares, ddof=1)) / len(shares)
+    return Estimate(mean, *share_interval(mean, variance, len(shares) * codes))
+
+
+# -- where quality falls -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Series:
+    """Settings that differ on one axis alone, from its most ideal value on.
+
+    Attributes:
+        axis: name.
+        label: of the weights.
+        others: values on the other axes.
+        settings: in the order of the axis.
+    """
+
+    axis: str
+    label: str
+    others: Values
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Where a figure gets worse along a series, beyond what the samples' number leaves uncertain.
+
+    Attributes:
+        series: along which.
+        figure: name of ``FIGURES``.
+        ideal: the setting that the others are compared with.
+        first: the first whose interval is clear of the ideal's, on the worse side; None if there is none.
+    """
+
+    series: Series
+    figure: str
+    ideal: Setting
+    first: Setting | None
+
+
+def axes_of(settings: Sequence[Setting]) -> dict[str, tuple[Any, ...]]:
+    """The axes along which anything changes, and their values in order: of numbers, from small to large."""
+    found: dict[str, list[Any]] = {}
+    for setting in settings:
+        for name, value in setting.values:
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return {name: ordered(values) for name, values in found.items() if len(values) > 1}
+
+
+def ordered(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Numbers from small to large, with none before or behind them as it was; words as they are."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    others = [value for value in values if value is None]
+    if len(numbers) + len(others) < len(values):
+        return tuple(values)  # words, as the campaign has them
+    # none stands where the campaign has it: before the numbers, or behind them
+    rising = sorted(numbers)
+    return tuple([*others, *rising] if values[0] is None and numbers == rising else [*rising, *others])
+
+
+def series_of(settings: Sequence[Setting], axis: str, values: Sequence[Any]) -> list[Series]:
+    """The series along an axis, of at least two settings each."""
+    groups: dict[tuple[str, str], list[Setting]] = {}
+    for setting in settings:
+        others = tuple(item for item in setting.values if item[0] != axis)
+        groups.setdefault((setting.label, repr(others)), []).append(setting)
+    found = []
+    for some in groups.values():
+        ordered = sorted(some, key=lambda setting: values.index(setting.at[axis]))
+        others = tuple(item for item in ordered[0].values if item[0] != axis)
+        if len(ordered) > 1:
+            found.append(Series(axis, ordered[0].label, others, tuple(ordered)))
+    return found
+
+
+def fall(series: Series, figure: str) -> Fall | None:
+    """Where a figure falls, from the most ideal end of a series on; None without intervals there.
+
+    The most ideal end is the one with the better figure; of numbers both ends are looked at, of words all values.
+    """
+    known = [
+        setting for setting in series.settings if figure in setting.figures and setting.figures[figure].known
+    ]
+    if len(known) < 2:
+        return None
+    sign = 1 if FIGURES[figure].better == "lower" else -1
+    ends = sorted((known[0], known[-1]), key=lambda setting: sign * setting.figures[figure].value)
+    ideal = ends[0]
+    from_ideal = known if ideal is known[0] else known[::-1]
+    worse = (
+        setting for setting in from_ideal[1:] if _clear(setting.figures[figure], ideal.figures[figure], sign)
+    )
+    return Fall(series, figure, ideal, next(worse, None))
+
+
+def _clear(estimate: Estimate, ideal: Estimate, sign: int) -> bool:
+    """Whether an interval lies wholly on the worse side of another."""
+    return estimate.low > ideal.high if sign > 0 else estimate.high < ideal.low
