@@ -92,6 +92,7 @@ class OscillatorCell:
         shil_kind: ``current`` into that port, or ``pump``: a conductance from the port to ground at twice f₀.
         points_per_cycle: of the fixed step, what the cell needs for accurate waveforms.
         source: where it comes from.
+        tuning: parameter of the block, a capacitance, by which a copy gets a frequency of its own; empty if none does.
     """
 
     name: str
@@ -113,6 +114,7 @@ class OscillatorCell:
     inductors: tuple[str, ...] = field(default=())
     shil_kind: ShilKind = "current"
     points_per_cycle: int = 200
+    tuning: str = ""
 
     def coupler(self, name: str) -> CouplerType:
         """The coupler called ``name``; KeyError names the known ones."""

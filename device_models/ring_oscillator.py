@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import sympy as sp
 
+from device_models.corners import CORNERS, CornerName, at_corner
 from device_models.couplers import transconductor
 from device_models.elements import (
     GROUND,
@@ -36,6 +37,7 @@ LOAD = 38e-15  # farad a node, wires and what hangs on them; the gates add about
 BALANCED = 2.5  # Wp/Wn at which both edges are equally fast: the ratio of the cards' KP
 ASYMMETRIC = 1.0  # has a second harmonic to lock on
 DIFFUSION = 2e-15  # farad, of a node between stacked transistors, per W/L
+ZERO_CELSIUS = 273.15  # kelvin
 SWITCH_TIME = 100e-12  # seconds a bit takes to change
 
 NMOS = MosModel("ais_nmos", "nmos", {
@@ -47,8 +49,9 @@ PMOS = MosModel("ais_pmos", "pmos", {
 
 
 def ring_cell(
-    stages: int = 5, ratio: float = ASYMMETRIC, bits: int = 3, switches: Sequence[float] = ()
-) -> OscillatorCell:
+    stages: int = 5, ratio: float = ASYMMETRIC, bits: int = 3, switches: Sequence[float] = (), *,
+    corner: CornerName = "typical", kelvin: float | None = None,
+) -> OscillatorCell:  # fmt: skip
     """A ring of inverters.
 
     Args:
@@ -56,6 +59,8 @@ def ring_cell(
         ratio: Wp/Wn of the inverters; at ``BALANCED`` the ring has no second harmonic to lock on.
         bits: binary legs of the couplers.
         switches: seconds at which time chunks end, for the couplers' bits; one chunk if empty.
+        corner: of the process: transistors, and the capacitors of the nodes.
+        kelvin: temperature of the transistors; None leaves the simulator's own, 300.15 K.
     """
     if stages < 3 or stages % 2 == 0:
         raise ValueError(f"a ring needs an odd number of stages from 3 up, not {stages}")
@@ -72,7 +77,7 @@ def ring_cell(
             )
         ),
         title=f"Ring oscillator cell, {stages} stages",
-        parameters={"load": LOAD},
+        parameters={"load": LOAD * CORNERS[corner].capacitance},
         notes=("n1 is output and injection port, the others are taps; load: farad a node",),
     )
     return OscillatorCell(
@@ -92,7 +97,9 @@ def ring_cell(
         shil="n1",
         source="level-1 (Shichman-Hodges) transistors of our own: VDD 1 V, 40 fF a node",
         blocks=(_inverter(ratio),),
-        models=(NMOS, PMOS),
+        tuning="load",
+        models=tuple(at_corner(model, CORNERS[corner]) for model in (NMOS, PMOS)),
+        options=() if kelvin is None else (f".temp {kelvin - ZERO_CELSIUS:.12g}",),
     )
 
 

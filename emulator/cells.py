@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from device_models.lc_cell import lc_cell
+from device_models.corners import CORNERS, CornerName
+from device_models.lc_cell import CAPACITANCE, lc_cell
 from device_models.lc_oscillator import LIMITED, Limiter
 from device_models.oscillator_cell import OscillatorCell
 from device_models.ring_oscillator import ring_cell
@@ -17,18 +19,43 @@ from netlists.lc_design import design_lc
 LC_FREQUENCY, LC_LEVELLING, LC_QUALITY, LC_POINTS = 100e6, 2.0, 2.0, 64
 
 
+@dataclass(frozen=True)
+class Tank:
+    """The tanks of the level ``lc``: hertz, Q, and farad."""
+
+    frequency: float
+    quality: float
+    capacitance: float
+
+    def epsilon(self, limiter: Limiter, levelling: float) -> float:
+        """ε of a cell with this tank: of the levelled one, whose conductance makes up for any loss, the levelling."""
+        return levelling if limiter == "levelled" else 1 / self.quality
+
+
+def level_tank(quality: float = LC_QUALITY, corner: CornerName = "typical") -> Tank:
+    """What is designed for a quality, as it is at a corner: inductors are what they are drawn as."""
+    off = CORNERS[corner]
+    detuned = math.sqrt(off.capacitance)
+    return Tank(LC_FREQUENCY / detuned, quality * detuned / off.loss, CAPACITANCE * off.capacitance)
+
+
 def level_lc(
-    limiter: Limiter = "levelled", epsilon: float = LC_LEVELLING, points: int = LC_POINTS
-) -> OscillatorCell:
+    limiter: Limiter = "levelled", levelling: float = LC_LEVELLING, quality: float = LC_QUALITY,
+    points: int = LC_POINTS, corner: CornerName = "typical",
+) -> OscillatorCell:  # fmt: skip
     """An LC cell of the level ``lc``, tuned to run at its frequency in the steps of the level."""
+    tank = level_tank(quality, corner)
+    epsilon = tank.epsilon(limiter, levelling)
     design = design_lc(epsilon, points_per_cycle=points, family_name=LIMITED[limiter].family)
-    cell = lc_cell(LC_FREQUENCY, epsilon, limiter=limiter, inductance=design.inductance)
+    cell = lc_cell(
+        tank.frequency, epsilon, capacitance=tank.capacitance, limiter=limiter, inductance=design.inductance
+    )
     return replace(cell, points_per_cycle=points)
 
 
 BUILT_IN: Mapping[str, Callable[[], OscillatorCell]] = {
     "lc": level_lc, "ring": ring_cell, "van-der-pol": lc_cell,
-    "differential-pair": partial(level_lc, "tanh", 1 / LC_QUALITY),
+    "differential-pair": partial(level_lc, "tanh"),
 }  # fmt: skip
 
 

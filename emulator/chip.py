@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from device_models.oscillator_cell import CouplerType
-from emulator.levels import LC, PHASE, level_cell, level_coupler
+from device_models.oscillator_cell import CouplerType, OscillatorCell
+from emulator.levels import LC, PHASE, RING, level_cell, level_coupler
 from emulator.settings import RunSettings
 from netlists.as_built import AsBuilt, NonIdealityError, as_built
 from netlists.core import AnalogCore
@@ -27,13 +27,20 @@ def build(core: AnalogCore, settings: RunSettings) -> AsBuilt:
         PHASE,
         LC,
     ):  # there, couplers stand where the core has them
-        coupler = level_coupler(level_cell(settings), told.coupler)
-        _check_circuit(asked, coupler, settings.level)
-    return as_built(
+        cell = level_cell(settings)
+        coupler = level_coupler(cell, told.coupler)
+        _check_circuit(asked, cell, coupler, settings.level)
+    built = as_built(
         core, asked, cycles=told.cycles, full_scale=told.full_scale, clip=told.clip,
         coded=coupler is not None and bool(coupler.bits),
         directed=coupler is not None and not coupler.mutual,
     )  # fmt: skip
+    if built.legs is not None and built.legs.min(initial=1.0) <= 0:
+        raise NonIdealityError(
+            f"--mismatch-coupling {100 * asked.mismatch_coupling:g}%: transistors of a coupler would have no width "
+            "left. Take less, or a --coupler without legs."
+        )
+    return built
 
 
 def settings_as_built(settings: RunSettings, built: AsBuilt) -> RunSettings:
@@ -51,16 +58,21 @@ def _check_elements(asked: NonIdealities, level: str) -> None:
         if level == PHASE:
             raise NonIdealityError(
                 f"{option} acts on circuit elements, and the phase level has none: its cells are equations. Leave it "
-                "out there; it is for the levels lc and ring, and cells of your own."
+                f"out there; it is for the levels {LC} and {RING}."
             )
-        raise NonIdealityError(f"{option}: the elements of --level {level} do not know it yet. Leave it out.")
+        if level not in (LC, RING):
+            raise NonIdealityError(
+                f"{option}: what is in a cell of --level {level} is fixed. Take --level {LC} or {RING}; a cell of your "
+                "own is at the corner and temperature of the model files that its TOML names."
+            )
 
 
-def _check_circuit(asked: NonIdealities, coupler: CouplerType, level: str) -> None:
+def _check_circuit(asked: NonIdealities, cell: OscillatorCell, coupler: CouplerType, level: str) -> None:
     """Of what the elements of circuit cells can't show."""
-    if asked.detuning:
+    if asked.detuning and not cell.tuning:
         raise NonIdealityError(
-            f"--detuning: no element gives a cell of --level {level} a frequency of its own. Take --level lc or phase."
+            f"--detuning: no element gives a cell of --level {level} a frequency of its own. Take --level {RING}, "
+            f"{LC} or {PHASE}."
         )
     if not coupler.bits:
         return
@@ -70,9 +82,4 @@ def _check_circuit(asked: NonIdealities, coupler: CouplerType, level: str) -> No
             f"--bits {asked.bits} --quantizer {asked.quantizer}: the coupler {coupler.name!r} codes its weights "
             f"itself, with {legs} legs and a sign. Take --bits {legs + 1} --quantizer sign-magnitude, which gives "
             "injection and reference as many, or a --coupler without legs, or leave --bits out."
-        )
-    if asked.mismatch_coupling:
-        raise NonIdealityError(
-            f"--mismatch-coupling: the coupler {coupler.name!r} is set by its legs, which are all alike. Take a "
-            "--coupler without legs."
         )

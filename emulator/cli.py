@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
 from pydantic import ValidationError
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -32,13 +33,16 @@ from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
+from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
 from emulator.folder import REPORT
+from emulator.free_cells import noisy_cells
 from emulator.inspection import InspectError, Inspection, inspect_file
+from emulator.levels import LC
 from emulator.netlist_files import Dialect, NetlistError, NetlistOutput, Request, make_netlist, write_into
 from emulator.ngspice import Capabilities, NgspiceUnavailable
 from emulator.options import (
@@ -70,6 +74,7 @@ from emulator.options import (
     WeightsFile,
     WireCapacitance,
     non_idealities,
+    sigma,
 )
 from emulator.realisation import Realisation
 from emulator.results import Columns, Results
@@ -77,6 +82,26 @@ from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
 from emulator.sides import CompareError
 from emulator.simulator import Simulator
+from emulator.thermo.command import app as thermo_app
+from emulator.thermo.options import (
+    OPTION_OF,
+    OTA,
+    AdcRange,
+    Averaging,
+    BiasBits,
+    BusCapacitance,
+    Capacitance,
+    Inputs,
+    OtaBandwidth,
+    OtaGain,
+    OtaRange,
+    Realization,
+    Settle,
+    Volts,
+    check_options,
+    given_options,
+)
+from emulator.thermo.run_command import compile_network_file, run_network_file
 from emulator.verdict import Verdict
 from netlists.as_built import NonIdealityError
 from netlists.cell_file import CellFileError
@@ -87,13 +112,13 @@ from netlists.compile import Devices, summarise
 from netlists.core import AnalogCore
 from netlists.files import write_whole
 from netlists.lc_design import LcDesignFailed
+from netlists.network_file import holds_modules
 from netlists.noise import NoiseError
 from netlists.printable import printable
 from netlists.scaling import Scaling
 from netlists.sizing import SizingError
 from netlists.weights import WeightsError, read_weights
 
-FAILED, UNUSABLE = 1, 2
 MOST_ROWS, MOST_REASONS = 40, 10  # on the terminal
 MOST_SAID = 2000  # characters of a warning there
 
@@ -107,8 +132,9 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 the simulation or cross-check failed, 2 unusable input.",
     epilog="Try: ais run examples/digits16-kurashil.h5 --samples 2 --out out/demo",
 )
-console = Console()
-errors = Console(stderr=True)
+
+
+app.add_typer(thermo_app, name="thermo")
 
 
 @app.callback()
@@ -116,19 +142,9 @@ def main() -> None:
     """Circuit-level emulation of analog generative models."""
 
 
-def _plain(text: str) -> str:
-    """Lines as they are, with nothing in them that could steer a terminal."""
-    return "\n".join(printable(line, longest=None) for line in text.split("\n"))
-
-
-def _stop(code: int, message: str) -> NoReturn:
-    errors.print(Text.assemble(("error: ", "bold red"), _plain(message)), soft_wrap=True)
-    raise typer.Exit(code)
-
-
 def _warn(message: str) -> None:
     """A compiler's message can be long: the terminal shows its beginning, ``run.json`` keeps it whole."""
-    said = _plain(message[:MOST_SAID]) + ("… (run.json has the rest)" if len(message) > MOST_SAID else "")
+    said = plain(message[:MOST_SAID]) + ("… (run.json has the rest)" if len(message) > MOST_SAID else "")
     errors.print(Text.assemble(("warning: ", "bold yellow"), said), soft_wrap=True)
 
 
@@ -144,20 +160,21 @@ def _unusable_input() -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        shown = printable(str(error.path))
-        _stop(UNUSABLE, "\n  ".join([f"{shown}: not usable as a weights file", *error.problems]))
+        stop(UNUSABLE, weights_problems(error))
     except _UNUSABLE_INPUT as error:
-        _stop(UNUSABLE, str(error))
+        stop(UNUSABLE, str(error))
     except ValidationError as error:
         said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
-        _stop(UNUSABLE, "; ".join(said))
+        stop(UNUSABLE, "; ".join(said))
 
 
 def _option(place: tuple[str | int, ...]) -> str:
     """The option that sets what a validation complains of."""
     name = str(place[-1]) if place else "settings"
     # the weights have bits too, and theirs are called so
-    others = {"time_limit_s": "time-limit"} | ({} if "non_idealities" in place else {"bits": "adc-bits"})
+    others = {"time_limit_s": "time-limit", **OPTION_OF} | (
+        {} if "non_idealities" in place else {"bits": "adc-bits"}
+    )
     return "--" + others.get(name, name.replace("_", "-"))
 
 
@@ -165,12 +182,12 @@ def _option(place: tuple[str | int, ...]) -> str:
 def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM and a closed terminal end a run as Ctrl-C does: in order, with finished samples kept."""
 
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     # what is ignored, as under nohup, stays ignored
     numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
@@ -183,6 +200,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
     "Interrupted? The same command with --resume goes on."
 )
 def run(
+    context: typer.Context,
     weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for results, report, picture and netlist.")],
     samples: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 8,
@@ -220,7 +238,7 @@ def run(
     trust_includes: TrustIncludes = False,
     bits: Bits = None,
     quantizer: QuantizerName = None,
-    noise: Noise = 0.0,
+    noise: Noise = "off",
     noise_step: NoiseStep = None,
     mismatch_coupling: MismatchCoupling = "0",
     mismatch_shil: MismatchShil = "0",
@@ -245,6 +263,18 @@ def run(
     keep_trajectories: Annotated[int, typer.Option(
         min=0, help="Samples whose whole run goes into results.h5."
     )] = 4,
+    inputs: Inputs = None,
+    realization: Realization = "ideal",
+    capacitance: Capacitance = 1e-12,
+    volts: Volts = 0.01,
+    bus_capacitance: BusCapacitance = 0.0,
+    bias_bits: BiasBits = None,
+    ota_gain: OtaGain = OTA.gain,
+    ota_bandwidth: OtaBandwidth = OTA.bandwidth_hz,
+    ota_range: OtaRange = OTA.input_range,
+    settle: Settle = 4,
+    averaging: Averaging = 50.0,
+    adc_range: AdcRange = None,
     overwrite: Annotated[bool, typer.Option(
         "--overwrite", help="Replace an earlier run's results in --out."
     )] = False,
@@ -257,8 +287,22 @@ def run(
     Each sample starts from a random state, runs as a circuit in ngspice, is compared with an independent
     reference solver, and is read out through an ADC. A sample passes if its defect stays below 1e-3 rad rms
     in every window and 99 % of its codes are within 1 LSB of the reference's.
+
+    Of a network of modules (`ais thermo build`): operating point, settling and, with --noise on, equilibrium sampling
+    of every input, against linear algebra.
     """
     mode = _mode(overwrite, resume)
+    if _is_network(context, weights):
+        asked = {
+            "inputs": inputs, "realization": realization, "tau": tau, "capacitance": capacitance, "volts": volts,
+            "bus_capacitance": bus_capacitance, "bias_bits": bias_bits, "clip": clip, "ota_gain": ota_gain,
+            "ota_bandwidth": ota_bandwidth, "ota_range": ota_range, "settle": settle, "averaging": averaging,
+            "adc_range": adc_range, "adc_bits": adc_bits, "noise": noise, "noise_step": noise_step, "seed": seed,
+            "samples": samples if "samples" in given_options(context) else None,
+        }  # fmt: skip
+        with _unusable_input(), _terminated_as_interrupted():
+            run_network_file(weights, out, mode, asked)
+        return
     with _unusable_input():
         checked = read_weights(weights)
         settings = settings_for(checked.core.readout, {
@@ -271,7 +315,7 @@ def run(
                 "wire_ff_per_um": wire_ff_per_um, "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
-                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                bits=bits, quantizer=quantizer, noise=sigma(noise), noise_step=noise_step,
                 mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
                 dead=dead, stuck=stuck, temperature=temperature, corner=corner, chip=chip,
             ),
@@ -285,11 +329,11 @@ def run(
             with _terminated_as_interrupted(), _Bars() as bars:
                 results = run_job(weights, settings, out, mode, bars)
         except KeyboardInterrupt:
-            _stop(FAILED, f"interrupted. {kept}")
+            stop(FAILED, f"interrupted. {kept}")
         except NgspiceUnavailable:  # a RuntimeError too, but nothing was done yet
             raise
         except (OSError, RuntimeError) as error:
-            _stop(FAILED, f"{error}. {kept}")
+            stop(FAILED, f"{error}. {kept}")
     console.print(_table(results))
     if explain:
         _explain(results)
@@ -452,9 +496,9 @@ def _conclude(results: Results, out: Path) -> None:
                 else "more --cycles, or --explain"
             )
             reason = f"the simulation completed, but the circuit departs from the reference; try {knob}"
-        errors.print(Text(_plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
+        errors.print(Text(plain(f"sample {sample}: {verdict}: {reason}")), soft_wrap=True)
     more = f" ({len(failed) - MOST_REASONS} more are in the report)" if len(failed) > MOST_REASONS else ""
-    _stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")
+    stop(FAILED, f"{len(failed)} of {results.samples} samples did not pass{more}")
 
 
 @app.command(
@@ -487,7 +531,7 @@ def sweep(
     with confidence intervals, and the first value at which quality falls.
     """
     if jobs is not None and cluster is not None:
-        _stop(UNUSABLE, "--jobs is of this machine, and --cluster takes another's workers: choose one")
+        stop(UNUSABLE, "--jobs is of this machine, and --cluster takes another's workers: choose one")
     mode, folder = _mode(overwrite, resume), out if out is not None else Path("out") / campaign.stem
     kept = f"Finished samples are kept in {folder}; the same command with --resume goes on"
     with _unusable_input():
@@ -495,21 +539,29 @@ def sweep(
             with _terminated_as_interrupted(), Terminal(errors) as terminal:
                 swept = sweep_job(campaign, folder, mode, terminal, jobs=jobs, address=cluster)
         except KeyboardInterrupt:
-            _stop(FAILED, f"interrupted. {kept}")
+            stop(FAILED, f"interrupted. {kept}")
         except (ClusterError, NgspiceUnavailable):  # RuntimeErrors too, but nothing was done yet
             raise
         except (OSError, RuntimeError) as error:
-            _stop(FAILED, f"{error}. {kept}")
+            stop(FAILED, f"{error}. {kept}")
     console.print(terminal.table(MOST_ROWS))
     console.print(Text(printable(swept.found, longest=None)))
     console.print(Text(f"report: {printable(str(swept.report), longest=None)}"), soft_wrap=True)
     if swept.failed:
-        _stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
+        stop(FAILED, f"{swept.failed} of {swept.samples} samples were not simulated to the end")
+
+
+def _is_network(context: typer.Context, weights: Path) -> bool:
+    """Whether the file holds a network of modules; options that mean nothing to what it holds are refused."""
+    with _unusable_input():
+        found = holds_modules(weights)
+    check_options(context, network=found)
+    return found
 
 
 def _mode(overwrite: bool, resume: bool) -> Mode:
     if overwrite and resume:
-        _stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+        stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
     return "overwrite" if overwrite else "resume" if resume else "new"
 
 
@@ -520,6 +572,7 @@ def _mode(overwrite: bool, resume: bool) -> Mode:
     "ngspice -b -r testbench.raw testbench.cir",
 )
 def compile_command(
+    context: typer.Context,
     weights: WeightsFile,
     out: Annotated[Path, typer.Option(help="Folder for the netlist files; replaces an earlier call's.")],
     level: Level = "phase",
@@ -551,7 +604,7 @@ def compile_command(
     trust_includes: TrustIncludes = False,
     bits: Bits = None,
     quantizer: QuantizerName = None,
-    noise: Noise = 0.0,
+    noise: Noise = "off",
     noise_step: NoiseStep = None,
     mismatch_coupling: MismatchCoupling = "0",
     mismatch_shil: MismatchShil = "0",
@@ -559,13 +612,33 @@ def compile_command(
     dead: Dead = "0",
     stuck: Stuck = "0",
     chip: Chip = 0,
+    inputs: Inputs = None,
+    realization: Realization = "ideal",
+    capacitance: Capacitance = 1e-12,
+    volts: Volts = 0.01,
+    bus_capacitance: BusCapacitance = 0.0,
+    bias_bits: BiasBits = None,
+    ota_gain: OtaGain = OTA.gain,
+    ota_bandwidth: OtaBandwidth = OTA.bandwidth_hz,
+    ota_range: OtaRange = OTA.input_range,
 ) -> None:  # fmt: skip
     """Write the netlist: cell library, core subcircuit and a test bench that runs as it is.
 
     At the waveform levels (lc, ring, a cell of your own) the cell is characterised first, where that is not known from
     before, and beside the netlist go placement.csv, coupler_codes.csv, weights.mem (the codes' memory image) and
     floorplan.png. With --dialect verilog-a: one module for each number of neighbours that the core needs, in cells.va.
+
+    Of a network of modules: parts, a subcircuit a module and a skip, and a bench in which an input's force steps up.
     """
+    if _is_network(context, weights):
+        asked = {
+            "inputs": inputs, "realization": realization, "tau": tau, "capacitance": capacitance, "volts": volts,
+            "bus_capacitance": bus_capacitance, "bias_bits": bias_bits, "clip": clip, "ota_gain": ota_gain,
+            "ota_bandwidth": ota_bandwidth, "ota_range": ota_range, "sample": sample, "reltol": reltol,
+        }  # fmt: skip
+        with _unusable_input():
+            compile_network_file(weights, out, dialect, asked)
+        return
     with _unusable_input():
         core = read_weights(weights).core
         settings = RunSettings.model_validate({
@@ -578,7 +651,7 @@ def compile_command(
                 "trust_includes": trust_includes,
             },
             "non_idealities": non_idealities(
-                bits=bits, quantizer=quantizer, noise=noise, noise_step=noise_step,
+                bits=bits, quantizer=quantizer, noise=sigma(noise), noise_step=noise_step,
                 mismatch_coupling=mismatch_coupling, mismatch_shil=mismatch_shil, detuning=detuning,
                 dead=dead, stuck=stuck, chip=chip,
             ),
@@ -588,13 +661,13 @@ def compile_command(
             with _terminated_as_interrupted(), _Bars() as bars:
                 output = make_netlist(request, bars.status)
         except BenchFailed as error:
-            _stop(FAILED, f"{error}")
+            stop(FAILED, f"{error}")
         except KeyboardInterrupt:
-            _stop(FAILED, "interrupted; nothing was written")
+            stop(FAILED, "interrupted; nothing was written")
         try:
             write_into(out, output.files)
         except OSError as error:
-            _stop(UNUSABLE, f"can't write to {out}: {error}")
+            stop(UNUSABLE, f"can't write to {out}: {error}")
     for remark in output.remarks:
         _warn(remark)
     console.print(_netlist_table(core, output, out))
@@ -638,8 +711,14 @@ def characterize(
     trust_includes: Annotated[bool, typer.Option(
         "--trust-includes", help="Read the model files that the cell's TOML names. Look through them first."
     )] = False,
+    noise: Annotated[float, typer.Option(
+        min=0, help="White phase noise, rad per root of second, to be injected and measured back; lc and ring."
+    )] = 0.0,
+    temperature: Annotated[float | None, typer.Option(
+        min=0, help="Kelvin: thermal noise of the elements, to be injected and measured back.", show_default=False
+    )] = None,
 ) -> None:  # fmt: skip
-    """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking."""
+    """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking, phase noise."""
     with _unusable_input():
         chosen = find_cell(cell, trust_includes=trust_includes)
         folder = out if out is not None else Path("out") / f"characterize-{chosen.name}"
@@ -647,26 +726,42 @@ def characterize(
             folder.mkdir(parents=True, exist_ok=True)
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
-            write_summary(folder / SUMMARY_FILE, found)
+            diffusing = None
+            if noise or temperature is not None:
+                with Simulator() as simulator:
+                    diffusing = noisy_cells(simulator, cell, found.f0_hz, noise, temperature, **_few(cell))
+            write_summary(folder / SUMMARY_FILE, found, None if diffusing is None else asdict(diffusing))
             from emulator.cell_figure import (
                 cell_figure,
             )  # with matplotlib, which other commands need not wait for
 
             write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
         except OSError as error:
-            _stop(UNUSABLE, f"can't write to {folder}: {error}")
+            stop(UNUSABLE, f"can't write to {folder}: {error}")
         except BenchFailed as error:
-            _stop(FAILED, f"{error}")
+            stop(FAILED, f"{error}")
         except KeyboardInterrupt:
-            _stop(FAILED, "interrupted; nothing was written")
+            stop(FAILED, "interrupted; nothing was written")
     for table in _cell_tables(chosen.title, found):
         console.print(table)
+    if diffusing is not None:
+        measured = diffusing.measured
+        console.print(Text(
+            f"phase noise: {diffusing.cells} free cells over {diffusing.cycles:g} cycles diffuse at "
+            f"{measured.rate:.4g} ± {measured.error:.2g} rad²/s, where {diffusing.stated:.4g} is what their noise is "
+            f"made for ({math.sqrt(diffusing.stated * 1e-5):.2g} rad rms after 10 µs)"
+        ))  # fmt: skip
     names = ", ".join(str(folder / n) for n in (CHARACTERIZATION_FILE, SUMMARY_FILE, CELL_FIGURE))
     console.print(Text(f"files: {printable(names, longest=None)}"), soft_wrap=True)
 
 
 CHARACTERIZATION_FILE, SUMMARY_FILE = "characterization.h5", "characterization.json"
 CELL_FIGURE = "characterization.png"
+
+
+def _few(cell: str) -> dict[str, Any]:
+    """How many cells run how long for their phase noise: transistors take longer."""
+    return {} if cell == LC else {"side": 4, "cycles": 100.0}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
@@ -767,7 +862,7 @@ def compare_command(
     Says whether the distributions differ, with how much certainty, and which difference would not have been seen.
     """
     from emulator.compare_command import compare_files, side_lines, tables
-    from emulator.compare_report import as_json as json_of
+    from emulator.compare_json import as_json as json_of
 
     with _unusable_input():
         try:
@@ -776,7 +871,7 @@ def compare_command(
                 permutations=permutations, neighbours=neighbours, seed=seed,
             )  # fmt: skip
         except OSError as error:
-            _stop(UNUSABLE, f"can't write to {out}: {error}")
+            stop(UNUSABLE, f"can't write to {out}: {error}")
     for remark in found.remarks:
         _warn(remark)
     if as_json:
@@ -813,7 +908,7 @@ def _show(inspection: Inspection) -> None:
             table.add_row(Text(printable(name)), Text(printable(value, longest=2000)))
         console.print(table)
     for defect in inspection.defects:
-        errors.print(Text.assemble(("defect: ", "bold red"), _plain(defect)), soft_wrap=True)
+        errors.print(Text.assemble(("defect: ", "bold red"), plain(defect)), soft_wrap=True)
     if inspection.defects:
         raise typer.Exit(UNUSABLE)
 

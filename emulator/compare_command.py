@@ -14,7 +14,7 @@ from emulator.comparison import Comparison, compare
 from emulator.features import FeaturesError, find_extractor
 from emulator.image_sets import ImagesError, Span
 from emulator.results import ResultsError
-from emulator.sides import CompareError, Side, read_side
+from emulator.sides import DATA, CompareError, Side, read_side
 from netlists.printable import printable
 
 CLASSIFIER_FILE = "classifier.h5"
@@ -76,4 +76,7 @@ def side_lines(comparison: Comparison) -> list[str]:
 
 
 def _said(side: Side) -> str:
-    return printable(f"{side.name}, {side.samples} samples of the {side.origin}", None)
+    what = {"trained": "samples of the trained model", DATA: "images of a data set"}
+    return printable(
+        f"{side.name}, {side.samples} {what.get(side.origin, f'samples of the {side.origin}')}", None
+    )

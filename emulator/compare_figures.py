@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +130,9 @@ def _draw_nulls(panels: list[Axes], comparison: Comparison) -> None:
     """What rearrangements of the samples give, and what the samples themselves do."""
     assert comparison.test is not None
     for axes, (name, null) in zip(panels, comparison.test.figures.items(), strict=True):
-        axes.hist(null.values, bins=30, color=FAINT, alpha=0.4, label="rearranged")
+        axes.hist(
+            null.values, bins=30, range=_range_of(null.values), color=FAINT, alpha=0.4, label="rearranged"
+        )
         axes.axvline(null.limit, color=INK, lw=1.0, ls=(0, (4, 3)), label="95 % are below")
         axes.axvline(null.measured, color=RED if null.p < ALPHA else BLUE, lw=2.0, label="measured")
         axes.set_title(f"{name}\np = {null.p:.2g}")
@@ -141,6 +142,17 @@ def _draw_nulls(panels: list[Axes], comparison: Comparison) -> None:
         axes.grid(axis="y", visible=False)
     panels[0].set_ylabel("rearrangements")
     panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.4)
+
+
+def _range_of(values: Array) -> tuple[float, float]:
+    """From the smallest to the largest, with some room if they hardly differ."""
+    low, high = float(values.min()), float(values.max())
+    room = (
+        max(1e-6 * max(abs(low), abs(high)), 1e-12)
+        if high - low < 1e-6 * max(abs(low), abs(high), 1e-6)
+        else 0.0
+    )
+    return low - room, high + room
 
 
 def _draw_distances(panels: list[Axes], comparison: Comparison) -> None:
@@ -208,8 +220,8 @@ def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
         xlabel="states at the end (rms)" if comparable else "sample", ylabel="pixels (rms, of full scale)"
     )
     if comparable:
-        x = _log_scale(axes.set_xscale, x)
-    y = _log_scale(axes.set_yscale, y)
+        x = _log_scale(axes, "x", x)
+    y = _log_scale(axes, "y", y)
     beyond = pairs.within_1lsb < 1
     known = np.isfinite(pairs.within_1lsb).any()
     for chosen, colour, name in (
@@ -229,13 +241,15 @@ def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
 _EQUAL = 1e-9  # stands for 0 on a logarithmic scale
 
 
-def _log_scale(use: Callable[[str], None], values: Array) -> Array:
-    """Makes a scale logarithmic if the values need it; what is 0 is put at its lower end then."""
+def _log_scale(axes: Axes, which: Literal["x", "y"], values: Array) -> Array:
+    """Makes an axis logarithmic if the values need it; what is 0 is put at its lower end then."""
     positive = values[values > 0]
-    if not len(positive) or (len(positive) == len(values) and positive.max() < 10 * positive.min()):
-        return values
-    use("log")
-    return np.maximum(values, min(_EQUAL, float(positive.min())))
+    if len(positive) and (len(positive) < len(values) or positive.max() > 10 * positive.min()):
+        axes.set(**{f"{which}scale": "log"})
+        return np.maximum(values, min(_EQUAL, float(positive.min())))
+    axes.locator_params(axis=which, nbins=5)
+    axes.ticklabel_format(axis=which, scilimits=(-3, 4), useMathText=True)
+    return values
 
 
 def _draw_plane(axes: Axes, comparison: Comparison) -> None:

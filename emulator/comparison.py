@@ -45,7 +45,7 @@ class Comparison:
     Attributes:
         first, second: the sides as compared: of sides with the same starts, the samples that both have.
         features: of both sides, (n, F) and (m, F).
-        pixels: what stands for an image: ``codes``, or ``analog`` where the codes can't be compared.
+        pixels: what stands for an image: ``codes``, or ``pixels`` before the converter where codes can't be compared.
         extractor: what the metrics see of an image.
         pairs: sample by sample, or None if the starts differ.
         quality: the first against the second, in distribution.
@@ -85,6 +85,8 @@ class Comparison:
             return f"There are too few samples to compare distributions: {counts}; expected at least {FEWEST} of each."
         unit = " of full scale" if self.extractor is PIXELS else ""
         chance = f"p = {test.p:.2g}"
+        if self.outcome == "within" and metric.measured == 0:
+            return f"The samples are the same: of {counts}, all {self.pixels} are equal."
         if self.outcome == "within":
             seen = (
                 "They can’t be told apart" if test.p >= ALPHA else "A difference smaller than that is there"
@@ -111,8 +113,8 @@ class Comparison:
             return ""
         found, expected = self.quality, self.test
         return (
-            f" Precision is {share(found.precision.measured)} and recall {share(found.recall.measured)}; samples of the "
-            f"data’s distribution would have {share(expected.precision)} and {share(expected.recall)}."
+            f" Precision is {share(found.precision.measured)} and recall {share(found.recall.measured)}; samples of "
+            f"the data’s distribution would have {share(expected.precision)} and {share(expected.recall)}."
         )
 
 
@@ -213,17 +215,17 @@ def _pixels(first: Side, second: Side) -> tuple[str, str]:
         return "codes", ""
     before = "the pixels before the converter are compared, relative to full scale, not the codes."
     if None not in (first.readout, second.readout) and first.readout != second.readout:
-        return "analog", f"The readouts differ ({first.readout}, {second.readout}): {before}"
+        return "pixels", f"The readouts differ ({first.readout}, {second.readout}): {before}"
     if first.converter != second.converter:
         one, two = (side.converter.model_dump() if side.converter else {} for side in (first, second))
         said = ", ".join(f"{name} {one[name]} and {two[name]}" for name in one if one[name] != two[name])
-        return "analog", f"The converters differ ({said}): {before}"
+        return "pixels", f"The converters differ ({said}): {before}"
     return "codes", ""
 
 
 def _images(side: Side, kind: str, shape: tuple[int, int] | None) -> Array:
     """(S, rows, columns) where either side knows them, for extractors that look at images; else (S, V)."""
-    pixels = side.analog if kind == "analog" and side.analog is not None else side.pixels
+    pixels = side.analog if kind == "pixels" and side.analog is not None else side.pixels
     return pixels if shape is None else pixels.reshape(len(pixels), *shape)
 
 

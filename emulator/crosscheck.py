@@ -16,7 +16,7 @@ import numpy as np
 from emulator import reference
 from emulator.trajectory import Trajectory
 from netlists.core import AnalogCore, Array
-from netlists.noise import Noise
+from netlists.noise import Driving
 
 WINDOWS = 50
 PERTURBATION = 1e-6
@@ -66,7 +66,7 @@ def difference(a: Array, b: Array, period: float | None) -> Array:
 
 
 def crosscheck(
-    core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS, noise: Noise | None = None
+    core: AnalogCore, circuit: Trajectory, rows: int, windows: int = WINDOWS, noise: Driving | None = None
 ) -> Comparison:
     """Compares a circuit's run with the reference, under the very noise the circuit saw.
 
@@ -115,7 +115,7 @@ def crosscheck(
 
 
 def _run_and_its_neighbour(
-    core: AnalogCore, start: Array, nudge: Array, times: Array, noise: Noise | None
+    core: AnalogCore, start: Array, nudge: Array, times: Array, noise: Driving | None
 ) -> tuple[Array, Array]:
     """(R, N) states at ``times``, the last of which is the end, and (N,) the end from the nudged start."""
     if noise is not None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.integrate import RK45
 
 from netlists.core import Array, Index
-from netlists.noise import Noise
+from netlists.noise import Driving
 
 TOLERANCE: Final = 1e-6  # of a stretch, in state units: the whole run is then right to 1e-5
 _HALVINGS = 30
@@ -36,27 +37,39 @@ class Drive:
 
     Attributes:
         step: model time between grid points.
-        rates: (K+1, N) at the grid points.
+        rates: (K+1, N) at the grid points: what is added to a rate; or (K+1, N, H) complex a_k of phases x, for
+            Re Σ_k a_k exp(ikx).
+        orders: (H,) the k of those.
     """
 
     step: float
-    rates: Array
+    rates: npt.NDArray[Any]
+    orders: tuple[int, ...] = ()
 
     def next_point(self, times: Array) -> Array:
         """(W,) the first grid point after each of the times."""
         return self.step * (np.floor(times / self.step + _NEAR) + 1)
 
-    def at(self, times: Array) -> Array:
-        """(N, W) at model times within the run."""
+    def at(self, times: Array) -> npt.NDArray[Any]:
+        """(N, W), or (N, W, H), at model times within the run."""
         where = times / self.step
         before: Index = np.clip(np.floor(where).astype(np.int64), 0, len(self.rates) - 2)
-        share = (where - before)[:, None]
-        return np.asarray(((1 - share) * self.rates[before] + share * self.rates[before + 1]).T)
+        share = (where - before).reshape(-1, *[1] * (self.rates.ndim - 1))
+        found = (1 - share) * self.rates[before] + share * self.rates[before + 1]
+        return np.asarray(np.swapaxes(found, 0, 1))
+
+    def felt(self, now: npt.NDArray[Any], states: Array) -> Array:
+        """(N, W) that it adds to the rates, where it is ``now``, in ``states``."""
+        if not self.orders:
+            return now
+        wave = np.exp(1j * states)
+        terms = (now[..., n] * wave**order for n, order in enumerate(self.orders))
+        return np.asarray(sum(terms).real)
 
 
-def drive_of(noise: Noise, nodes: int, duration: float) -> Drive:
+def drive_of(noise: Driving, nodes: int, duration: float) -> Drive:
     """The noise of a sample over a run."""
-    return Drive(noise.grid.step, noise.rates(nodes, duration))
+    return Drive(noise.step, noise.rates(nodes, duration), noise.orders)
 
 
 def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Array, drive: Drive) -> Array:
@@ -75,7 +88,7 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
         DrivenFailed: a stretch can't be halved any further.
     """
     states, time, now = np.array(states), np.array(begin), drive.at(begin)
-    first = rate(states) + now
+    first = rate(states) + drive.felt(now, states)
     while len(active := np.flatnonzero(time < end - _NEAR * drive.step)):
         columns = slice(None) if len(active) == len(time) else active
         stop = np.minimum(drive.next_point(time[columns]), end[columns])
@@ -83,7 +96,13 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
         # an overflow on the way to giving up is no news to the user: the message is
         with np.errstate(over="ignore", invalid="ignore"):
             states[:, columns], first[:, columns] = _stretch(
-                rate, states[:, columns], first[:, columns], now[:, columns], then, stop - time[columns]
+                rate,
+                drive,
+                states[:, columns],
+                first[:, columns],
+                now[:, columns],
+                then,
+                stop - time[columns],
             )
         time[columns], now[:, columns] = stop, then
     return states
@@ -91,10 +110,11 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
 
 def _stretch(
     rate: Callable[[Array], Array],
+    drive: Drive,
     x: Array,
     first: Array,
-    begin: Array,
-    end: Array,
+    begin: npt.NDArray[Any],
+    end: npt.NDArray[Any],
     span: Array,
     halvings: int = 0,
 ) -> tuple[Array, Array]:
@@ -102,9 +122,10 @@ def _stretch(
 
     Args:
         rate: without the drive.
+        drive: what drives the states.
         x: (N, W) states at the beginning.
         first: (N, W) rates there.
-        begin, end: (N, W) the drive at either end.
+        begin, end: the drive at either end.
         span: (W,) model time between them.
         halvings: how often the stretch was halved already.
     """
@@ -113,12 +134,13 @@ def _stretch(
     stages[0] = first
     for stage, (row, share) in enumerate(zip(_A, _C, strict=True), 1):
         moved = (row[:stage] @ flat[:stage]).reshape(x.shape)
-        stages[stage] = rate(x + span * moved) + (begin + share * (end - begin))
+        there = x + span * moved
+        stages[stage] = rate(there) + drive.felt(begin + share * (end - begin), there)
     error = float(np.abs(span * (_E @ flat).reshape(x.shape)).max(initial=0.0))
     if error <= TOLERANCE:
-        return x + span * moved, stages[-1]
+        return there, stages[-1]
     if halvings == _HALVINGS:
         raise DrivenFailed(f"steps of {float(span.max()):g} model time units are still too long")
     middle = (begin + end) / 2
-    x, first = _stretch(rate, x, first, begin, middle, span / 2, halvings + 1)
-    return _stretch(rate, x, first, middle, end, span / 2, halvings + 1)
+    x, first = _stretch(rate, drive, x, first, begin, middle, span / 2, halvings + 1)
+    return _stretch(rate, drive, x, first, middle, end, span / 2, halvings + 1)

@@ -21,12 +21,12 @@ from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
 from emulator.results import Results, ResultsError, gather, read_results
+from emulator.thermo.sections import Section, network_sections
 from netlists import hdf5
+from netlists.network_file import holds_modules, read_network
 from netlists.printable import printable
 from netlists.weights import FORMAT as WEIGHTS_FORMAT
 from netlists.weights import Weights, WeightsError, read_weights
-
-Section = tuple[str, Sequence[tuple[str, str]]]
 
 
 class InspectError(ValueError):
@@ -60,7 +60,10 @@ def inspect_file(path: Path) -> Inspection:
         raise InspectError(f"{shown}: {printable(str(error))}") from error
     if kind == WEIGHTS_FORMAT:
         try:
-            return Inspection([*_weights(read_weights(path)), ("datasets", held)])
+            about = (
+                network_sections(read_network(path)) if holds_modules(path) else _weights(read_weights(path))
+            )
+            return Inspection([*about, ("datasets", held)])
         except WeightsError as error:
             return Inspection([("datasets", held)], error.problems)
     if kind == RESULTS_FORMAT:

@@ -11,7 +11,8 @@ import numpy as np
 
 from device_models.lc_oscillator import LIMITED
 from device_models.oscillator_cell import CouplerType, OscillatorCell
-from emulator.cells import BUILT_IN, LC_POINTS, find_cell, level_lc
+from device_models.ring_oscillator import ring_cell
+from emulator.cells import BUILT_IN, LC_POINTS, Tank, find_cell, level_lc, level_tank
 from emulator.characterize import cached
 from emulator.devices import choose
 from emulator.ladder import ladder_of_array, ladder_of_lc
@@ -19,25 +20,29 @@ from emulator.ngspice import Capabilities
 from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
+from emulator.tuning import capacitor_changes, period_slope
 from emulator.waveform_level import CellLevel, LcLevel, Watch
+from netlists.carrier_noise import CarrierNoise, array_noise, check_size, lc_noise, thermal_sigma
+from netlists.channel_noise import channel_diffusion
 from netlists.characterization import Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
 from netlists.floorplan import wire_farads
 from netlists.lc import TRAINED, LcArray, lc_core
-from netlists.noise import NoiseError, NoiseGrid, noise_grid
+from netlists.noise import NoiseError, NoiseGrid, noise_grid, solver_step
 from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
 from netlists.weights import Weights
 
-PHASE, LC = "phase", "lc"
+PHASE, LC, RING = "phase", "lc", "ring"
 Status = Callable[[str], None]
 
 
 def realise(
-    weights: Weights, settings: RunSettings, ability: Capabilities, simulator: Simulator, status: Status
-) -> Realisation:
+    weights: Weights, settings: RunSettings, ability: Capabilities, simulator: Simulator, status: Status,
+    legs: Array | None = None,
+) -> Realisation:  # fmt: skip
     """The level asked for, ready to run.
 
     Args:
@@ -46,6 +51,7 @@ def realise(
         ability: of the ngspice found.
         simulator: characterises the cell, where that is not known from before.
         status: told what is being done, if it takes time.
+        legs: (E,) mismatch of couplers with codes of their own, which ``weights`` hold already; None without.
 
     Raises:
         DevicesError, CellFault, CellFileError, SizingError, NoiseError: can't be realised like that.
@@ -54,57 +60,91 @@ def realise(
     core = weights.core
     if settings.level == PHASE:
         return _phase(core, settings, ability)
-    if settings.non_idealities.noise:
+    if settings.non_idealities.noise_step is not None:
         raise NoiseError(
-            f"--level {settings.level} has no noise yet: take --level {PHASE}, or leave the noise out."
+            f"noise_step: at --level {settings.level} the grid of the noise is that of the carrier's cycles. Leave it "
+            f"out, or take --level {PHASE}."
         )
     if settings.level == LC:
         return _lc(core, settings, ability, simulator, status)
-    array, known, remarks = oscillator_array(core, settings, simulator, status)
+    array, known, remarks = oscillator_array(core, settings, simulator, status, legs)
     rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
-    return CellLevel(core, array, known, _watch(settings, known, array.sizing.carrier_hz), remarks, rungs)
+    watch = _watch(settings, known, array.sizing.carrier_hz)
+    return CellLevel(
+        core, array, known, watch, remarks, rungs, felt=noise_of_cells(array, known, settings, core.duration)
+    )
+
+
+def noise_of_cells(
+    array: OscillatorArray, known: Characterization, settings: RunSettings, duration: float
+) -> CarrierNoise | None:
+    """What drives circuit cells that carry out a core of a ``duration``: noise asked for, and their channels'."""
+    sigma = math.hypot(settings.non_idealities.noise, channel_noise(array, known, settings))
+    return array_noise(array, known, sigma, duration, settings.seed) if sigma else None
+
+
+def channel_noise(array: OscillatorArray, known: Characterization, settings: RunSettings) -> float:
+    """rad per root of model time by which the channels of a ring's transistors make its phase diffuse."""
+    kelvin = settings.non_idealities.temperature
+    return (
+        0.0 if kelvin is None else math.sqrt(channel_diffusion(array.cell, known, kelvin) * array.sizing.tau)
+    )
 
 
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:
     """Compiled or behavioural phase cells."""
     noise, said = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
-    options = phase_options(settings, noise, klu=ability.klu)
-    steps = settings.rows if noise is None else math.ceil(core.duration / noise.solver_step)
-    choice = choose(
-        core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise
-    )  # fmt: skip
+    options = phase_options(core, settings, noise, klu=ability.klu)
+    steps = settings.rows
+    if options.step is not None:
+        steps = math.ceil(settings.scaling.seconds(core.duration) / options.step)
+    choice = choose(core, settings.scaling, steps, ability, settings.devices, settings.jacobian, noise)
     return PhaseLevel(core, replace(choice, remarks=(*said, *choice.remarks)), options)
 
 
-def phase_options(settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False) -> SolverOptions:
+def phase_options(
+    core: AnalogCore, settings: RunSettings, noise: NoiseGrid | None, *, klu: bool = False
+) -> SolverOptions:
     """Of the solver, at the level ``phase``.
 
     Under noise the steps are equal ones from grid point to grid point: to the control of the local error every grid
     point, where the noise has a kink, looks like an error, and it would cut the step to a twentieth.
     """
-    step = None if noise is None else settings.scaling.seconds(noise.solver_step)
+    step = None
+    if noise is not None:
+        step = settings.scaling.seconds(solver_step(core, noise, settings.rows, settings.reltol))
     return SolverOptions(reltol=settings.reltol, rows=settings.rows, step=step, klu=klu)
 
 
 def oscillator_array(
-    core: AnalogCore, settings: RunSettings, simulator: Simulator, status: Status
+    core: AnalogCore, settings: RunSettings, simulator: Simulator, status: Status, legs: Array | None = None
 ) -> tuple[OscillatorArray, Characterization, tuple[str, ...]]:
-    """The array of circuit cells of a level, its cell's characterisation, and remarks for the user."""
+    """The array of circuit cells of a level, its cell's characterisation, and remarks for the user.
+
+    ``legs`` are (E,) factors of couplers with codes of their own, as of ``realise``.
+    """
     asked = settings.oscillator
     cell = level_cell(settings)
     coupler = level_coupler(cell, asked.coupler)
     known = cached(simulator, cell, asked.points_per_cycle, lambda part, *_: status(f"{cell.name}: {part}"))
     sizing = size(
-        core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip
-    )
+        core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip,
+        mismatch=legs,
+    )  # fmt: skip
+    tuned = None
+    if np.any(sizing.detuning):
+        status(f"{cell.name}: tuning")
+        tuned = capacitor_changes(sizing.detuning, period_slope(simulator, cell, known.points_per_cycle))
     switches = tuple(float(t) * sizing.tau * (1 + SWITCH_DELAY) for t in core.boundaries[1:-1])
     if switches and coupler.in_chunks is not None:
         coupler = coupler.in_chunks(switches)
     watch = _watch(settings, known, sizing.carrier_hz)
     array = build_array(
-        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings)
-    )
-    weak = weak_injection(sizing.as_built, sizing.pulling * sizing.tau)
+        sizing.as_built, cell, known, sizing, coupler, switches, watch.stop, _wires(sizing, coupler, settings),
+        tuned,
+    )  # fmt: skip
+    pulled = sizing.pulling * sizing.tau + sizing.as_built.parameters["detuning"]
+    weak = weak_injection(sizing.as_built, pulled)
     return array, known, (*([] if weak is None else [weak]), *clipped_remark(sizing.clipped))
 
 
@@ -115,9 +155,13 @@ def clipped_remark(count: int) -> tuple[str, ...]:
 
 def level_cell(settings: RunSettings) -> OscillatorCell:
     """The cell of a waveform level."""
-    asked, name = settings.oscillator, settings.level
+    asked, name, chip = settings.oscillator, settings.level, settings.non_idealities
     if name == LC:
-        return level_lc(asked.limiter, asked.epsilon, asked.points_per_cycle or LC_POINTS)
+        return level_lc(
+            asked.limiter, asked.levelling, asked.quality, asked.points_per_cycle or LC_POINTS, chip.corner
+        )
+    if name == RING:
+        return ring_cell(corner=chip.corner, kelvin=chip.temperature)
     if name not in BUILT_IN and not Path(name).is_file():
         raise SizingError(
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
@@ -157,12 +201,32 @@ def _lc(
     """Compiled or behavioural LC cells."""
     array, watch, remarks = lc_array(core, settings, simulator, status)
     rows = math.ceil(array.core.duration * array.scaling.tau / array.step)
-    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian)
+    felt = noise_of_lc(array, settings, core.duration)
+    noise = None if felt is None else felt.grid
+    choice = choose(array.core, array.scaling, rows, ability, settings.devices, settings.jacobian, noise)
     choice = replace(choice, remarks=(*remarks, *choice.remarks))
+    if noise is not None and choice.devices == "behavioural":
+        check_size(noise, core.nodes, array.core.duration)
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
     rungs = ladder_of_lc(core, settings.oscillator.cycles, array.design.restoring)
-    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs)
+    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs, felt)
+
+
+def noise_of_lc(array: LcArray, settings: RunSettings, duration: float) -> CarrierNoise | None:
+    """What drives the tanks of an array that carries out a core of a ``duration``: noise asked for, and Johnson's."""
+    sigma = math.hypot(settings.non_idealities.noise, thermal_noise(array, settings, duration))
+    return lc_noise(array, sigma, duration, settings.seed) if sigma else None
+
+
+def thermal_noise(array: LcArray, settings: RunSettings, duration: float) -> float:
+    """rad per root of model time by which the tanks' Johnson noise makes phases diffuse; 0 without a temperature."""
+    kelvin = settings.non_idealities.temperature
+    return 0.0 if kelvin is None else thermal_sigma(array, _tank(settings).quality, kelvin, duration)
+
+
+def _tank(settings: RunSettings) -> Tank:
+    return level_tank(settings.oscillator.quality, settings.non_idealities.corner)
 
 
 def lc_options(array: LcArray, settings: RunSettings, *, klu: bool = False) -> SolverOptions:
@@ -191,9 +255,10 @@ def lc_array(
         )
     built, _, clipped = limited(core, asked.full_scale, asked.clip)
     known = cached(simulator, cell, None, lambda part, *_: status(f"lc: {part}"))
-    nominal = 1 / cell.period_guess
+    tank = _tank(settings)
     array = lc_core(
-        built, nominal, asked.cycles, asked.epsilon, points_per_cycle=known.points_per_cycle,
+        built, 1 / cell.period_guess, asked.cycles, tank.epsilon(asked.limiter, asked.levelling),
+        capacitance=tank.capacitance, points_per_cycle=known.points_per_cycle,
         family_name=LIMITED[asked.limiter].family,
     )  # fmt: skip
     watch = _watch(settings, known, array.f0_hz, array.tau * core.duration)

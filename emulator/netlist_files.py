@@ -21,6 +21,8 @@ from emulator.levels import (
     clipped_remark,
     lc_array,
     lc_options,
+    noise_of_cells,
+    noise_of_lc,
     oscillator_array,
     phase_options,
 )
@@ -29,6 +31,7 @@ from emulator.simulator import Simulator
 from netlists.array_design import array_design
 from netlists.as_built import COUPLING, AsBuilt
 from netlists.as_built_facts import facts
+from netlists.carrier_noise import CarrierNoise, check_size
 from netlists.circuit import Circuit, Inventory
 from netlists.compile import Devices, compile_core
 from netlists.core import AnalogCore, Array, Index
@@ -146,10 +149,11 @@ def _check(request: Request) -> None:
             "--dialect verilog-a holds modules, and no weights that a chip could miss. Leave the non-idealities out, "
             "or take --dialect ngspice, xyce or spectre."
         )
-    if request.settings.non_idealities.noise and (dialect != "ngspice" or level != PHASE):
+    noisy = request.settings.non_idealities
+    if dialect != "ngspice" and (noisy.noise or noisy.temperature is not None):
         raise NetlistError(
-            f"noise is written for ngspice at the level {PHASE} alone, not for --dialect {dialect} --level {level}. "
-            "Leave the noise out."
+            f"noise is written for ngspice alone, not for --dialect {dialect}. Leave "
+            f"{'--noise' if noisy.noise else '--temperature, which brings thermal noise,'} out."
         )
     if request.devices == "compiled" and (
         dialect not in ("ngspice", "verilog-a") or level not in (PHASE, LC)
@@ -191,6 +195,12 @@ def _as_built_notes(built: AsBuilt) -> tuple[str, ...]:
     return tuple(f"As built, {what}: {said}" for what, said in facts(built))
 
 
+def _noise_notes(felt: CarrierNoise | None) -> tuple[str, ...]:
+    if felt is None:
+        return ()
+    return (f"Noise: phases diffuse by {felt.sigma:.6g} rad per root of model time, thermal noise included",)
+
+
 def _phase(request: Request, built: AsBuilt) -> NetlistOutput:
     core, settings = built.core, request.settings
     grid, remarks = noise_grid(core, settings.non_idealities, settings.rows, settings.seed)
@@ -201,7 +211,7 @@ def _phase(request: Request, built: AsBuilt) -> NetlistOutput:
         modules = verilog_a.library(core.family, core.degree.tolist(), core.chunks)
         return NetlistOutput(circuit.title, {MODULES_FILE: modules}, None, couplers)
     files = _circuit_files(
-        request, core, circuit, phase_options(settings, grid), request.start,
+        request, core, circuit, phase_options(core, settings, grid), request.start,
         notes=_as_built_notes(built), noise=noise,
     )  # fmt: skip
     said = (("time unit", f"tau = {settings.scaling.tau:.6g} s"), *facts(built))
@@ -238,12 +248,17 @@ def _design_files(design: Design, dialect: Dialect) -> Mapping[str, str]:
 def _lc(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
     settings = request.settings
     array, watch, remarks = lc_array(built.core, settings, simulator, status)
-    circuit = replace(compile_core(array.core, array.scaling, request.devices), stop=watch.stop)
+    felt = noise_of_lc(array, settings, request.core.duration)
+    grid, noise = (None, None) if felt is None else (felt.grid, Noise(felt.grid, request.sample))
+    if grid is not None and request.devices == "behavioural":
+        check_size(grid, array.core.nodes, array.core.duration)
+    circuit = compile_core(array.core, array.scaling, request.devices, noise=grid)
+    circuit = replace(circuit, stop=watch.stop)
     volts, amperes = array.start(request.start)
     measurements = array.measurements(circuit.state_nodes, request.core.visible, circuit.stop)
     files: Mapping[str, str | bytes] = _circuit_files(
         request, array.core, circuit, lc_options(array, settings), volts, amperes,
-        (*array.notes, *_as_built_notes(built)), measurements,
+        (*array.notes, *_as_built_notes(built), *_noise_notes(felt)), measurements, noise,
     )  # fmt: skip
     siemens = array.core.coupling * array.scaling.conductance
     said = (
@@ -275,9 +290,11 @@ def _floorplan(core: AnalogCore) -> bytes:
 
 
 def _cells(request: Request, built: AsBuilt, simulator: Simulator, status: Status) -> NetlistOutput:
-    array, known, remarks = oscillator_array(built.core, request.settings, simulator, status)
-    design = array_design(array, known, request.start)
-    design = replace(design, notes=(*design.notes, *_as_built_notes(built)))
+    array, known, remarks = oscillator_array(built.core, request.settings, simulator, status, built.legs)
+    felt = noise_of_cells(array, known, request.settings, request.core.duration)
+    noise = None if felt is None else Noise(felt.grid, request.sample)
+    design = array_design(array, known, request.start, noise)
+    design = replace(design, notes=(*design.notes, *_as_built_notes(built), *_noise_notes(felt)))
     files = _design_files(design, request.dialect)
     said = (
         ("codes", _codes_said(array)),
@@ -322,7 +339,7 @@ def _array_beside(request: Request, array: OscillatorArray) -> dict[str, str | b
     """Placement, codes or strengths, memory image and figure."""
     core, sizing, bits = request.core, array.sizing, len(array.coupler.bits)
     pitch, edges = request.settings.oscillator.pitch_um, np.unique(sizing.links.edge)
-    codes = np.rint(sizing.as_built.coupling[:, edges] / sizing.lsb).astype(np.int64) if bits else None
+    codes = None if sizing.codes is None else sizing.codes[:, edges]
     files: dict[str, str | bytes] = dict(
         write_floorplan_files(core, edges, codes, sizing.lsb, pitch_um=pitch, bits=bits + 1)
     )

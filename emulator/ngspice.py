@@ -49,6 +49,7 @@ class Deck:
         text: the netlist, with its analysis and options.
         vectors: node names, in any case, or branches as ``v1#branch``, that must be recorded.
         stop: seconds the transient must reach; None if the analysis is no transient.
+        points: operating points that it brings, if it is none: more than one of a sweep.
         devices: primitives by kind (``DEVICE_KINDS``), or None not to count.
         unknowns: node voltages and branch currents, or None not to count.
         libraries: compiled devices the netlist uses, from ``emulator.compiled``.
@@ -67,6 +68,7 @@ class Deck:
     libraries: tuple[Path, ...] = ()
     sink: Sink | None = None
     behaviour: str = ""
+    points: int = 1
 
     def __post_init__(self) -> None:
         if self.sink is not None and self.stop is None:
@@ -100,7 +102,8 @@ class Simulation:
         judgement: the verdict with its place and reason.
         time: (P,) seconds; (0,) if the analysis is no transient or none was run. With a sink only the first and
             the last point, and between them the first that is not finite.
-        values: (P, M), a column for each requested vector, NaN where there is none; (1, M) without a time.
+        values: (P, M), a column for each requested vector, NaN where there is none; a row an operating point without a
+            time.
         statistics: the solver's counts and the seconds it took.
         version: of ngspice, "unknown" if the run gave no answer.
         log: ngspice's lines; of very many the first and the last 2000.
@@ -499,7 +502,9 @@ def _run(shared: Any, log: _Log, reduction: RawReduction | None) -> tuple[Array,
 def _judge_vectors(
     lines: Sequence[str], time: Array, found: Mapping[str, Array], deck: Deck, reduction: RawReduction | None
 ) -> Judgement:
-    judgement = judge_run(lines, time, found, [vector_name(name) for name in deck.vectors], deck.stop)
+    judgement = judge_run(
+        lines, time, found, [vector_name(name) for name in deck.vectors], deck.stop, deck.points
+    )
     fault = reduction.fault if reduction is not None else None
     # a file that could not be read at all has neither vectors nor a last time, for a reason of its own
     if fault is not None and (judgement.completed or not len(time)):

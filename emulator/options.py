@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from device_models.corners import CornerName as Corner
 from device_models.lc_oscillator import Limiter
-from netlists.non_idealities import Corner, NonIdealities, Quantizer
+from netlists.non_idealities import NonIdealities, Quantizer
 
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
@@ -87,9 +88,10 @@ Dead = Annotated[
 Stuck = Annotated[str, typer.Option(
     metavar="SHARE", rich_help_panel=_PANEL, help=_help("stuck", ", such as 0.1%, positive or negative by chance")
 )]  # fmt: skip
-Noise = Annotated[float, typer.Option(
-    metavar="SIGMA", min=0, rich_help_panel=_PANEL,
-    help="White noise on every state: sigma, in the state's unit per root of a model time unit.",
+Noise = Annotated[str, typer.Option(
+    metavar="SIGMA|off|on|johnson", rich_help_panel=_PANEL,
+    help="White noise on every state: sigma, in the state's unit per root of a model time unit. Of a network of "
+    "modules, which has a temperature: on (Boltzmann's) or johnson (thermal, of every conductance).",
 )]  # fmt: skip
 NoiseStep = Annotated[float | None, typer.Option(
     metavar="TIME", show_default=False, rich_help_panel=_PANEL, help=_help("noise_step", "; default: chosen")
@@ -118,3 +120,19 @@ def non_idealities(**given: Any) -> dict[str, Any]:
                 f"{names[0]} says how {names[1]} acts: give {names[1]} too, or leave it out."
             )
     return {name: value for name, value in given.items() if value is not None}
+
+
+def sigma(noise: str) -> float:
+    """Sigma of ``--noise`` of a core.
+
+    Raises:
+        typer.BadParameter: neither a number nor ``off``.
+    """
+    if noise == "off":
+        return 0.0
+    try:
+        return float(noise)
+    except ValueError:
+        raise typer.BadParameter(
+            f"--noise {noise}: expected off or a number, sigma in the state's unit per root of a model time unit"
+        ) from None

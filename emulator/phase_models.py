@@ -79,13 +79,14 @@ def gamma_rate(core: AnalogCore, sizing: Sizing, actions: Sequence[Action], chun
         )
         terms.append((matrix, action.harmonics[: LARGEST_HARMONIC + 1]))
     bias, shil = core.parameters["bias"][chunk][:, None], 0.0
+    detuning = core.parameters["detuning"][:, None]
     if "shil" in core.parameters:
         shil = core.parameters["shil"][chunk][:, None]
     # the reference runs with the cells on average
     frame = 2 * np.pi * (sizing.carrier_hz - sizing.free_hz) * sizing.tau
 
     def rate(phase: Array) -> Array:
-        total = -bias * np.sin(phase) - shil * np.sin(2 * phase) - frame
+        total = detuning - bias * np.sin(phase) - shil * np.sin(2 * phase) - frame
         wave = np.exp(1j * phase)
         for matrix, spectrum in terms:
             total = total + spectrum[0].real * np.asarray(matrix.sum(axis=1))[:, None]

@@ -47,5 +47,5 @@ def make_plan(
     check_converter(weights.core, settings.scaling, settings.adc)
     built = build(weights.core, settings)
     told = settings_as_built(settings, built)
-    circuit = realise(replace(weights, core=built.core), told, ability, simulator, status)
+    circuit = realise(replace(weights, core=built.core), told, ability, simulator, status, built.legs)
     return Plan(weights, built, settings, circuit)

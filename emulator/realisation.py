@@ -19,7 +19,7 @@ from emulator.trajectory import Trajectory, from_simulation
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions, write_netlist
-from netlists.noise import Noise, NoiseGrid
+from netlists.noise import Driving, Noise, NoiseGrid
 from netlists.scaling import Scaling
 
 
@@ -53,7 +53,9 @@ class Realisation(Protocol):
         inventory: the counts a simulator has to confirm.
         options: of the solver.
         rungs: models between the trained ODE and the circuit; empty where the circuit is the ODE.
-        noise: that drives the cells, or None.
+        noise: that drives the cells, or None; in the circuit's own units.
+        noise_step: model time between its grid points; None without.
+        phase_noise: by how much the phases of oscillators diffuse, with thermal noise; None of other cells.
     """
 
     @property
@@ -76,9 +78,16 @@ class Realisation(Protocol):
     def rungs(self) -> tuple[Rung, ...]: ...
     @property
     def noise(self) -> NoiseGrid | None: ...
+    @property
+    def noise_step(self) -> float | None: ...
+    @property
+    def phase_noise(self) -> float | None: ...
 
     def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """The deck that runs from (N,) states, under a sample's noise if there is any."""
+
+    def driving(self, noise: Noise | None) -> Driving | None:
+        """A sample's noise as the states of the core feel it."""
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
         """What a completed simulation of that deck brought."""
@@ -149,6 +158,17 @@ class PhaseLevel(ChosenDevices):
     def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts from voltages that are the states."""
         return make_deck(self.choice, self.options, start, noise)
+
+    phase_noise: None = None
+
+    @property
+    def noise_step(self) -> float | None:
+        """Of the circuit's grid."""
+        return None if self.noise is None else self.noise.step
+
+    def driving(self, noise: Noise | None) -> Driving | None:
+        """As it is."""
+        return noise
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
         """The solver's time points as they are."""

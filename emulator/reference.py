@@ -15,7 +15,7 @@ import scipy.sparse as sparse
 
 from emulator.driven import Drive, DrivenFailed, carry, drive_of
 from netlists.core import AnalogCore, Array
-from netlists.noise import Noise
+from netlists.noise import Driving
 
 Rate = Callable[[Array], Array]
 
@@ -108,7 +108,7 @@ RATES: Mapping[str, Callable[[AnalogCore, int], Rate]] = MappingProxyType(
 
 
 def propagate(
-    core: AnalogCore, starts: Array, begin: Array, end: Array, noise: Noise | None = None, *,
+    core: AnalogCore, starts: Array, begin: Array, end: Array, noise: Driving | None = None, *,
     rtol: float = RTOL,
 ) -> Array:  # fmt: skip
     """Carries W independent states, each from its own begin to its own end.
@@ -162,7 +162,7 @@ def _unit_run(rate: Rate, starts: Array, stretch: Array, rtol: float) -> Array:
 
 
 def trajectory(
-    core: AnalogCore, start: Array, times: Array, noise: Noise | None = None, *, rtol: float = RTOL
+    core: AnalogCore, start: Array, times: Array, noise: Driving | None = None, *, rtol: float = RTOL
 ) -> Array:
     """The reference's states along one run.
 
@@ -189,7 +189,7 @@ def trajectory(
     return chunked(core, start, times, rate_of, rtol=rtol)
 
 
-def trajectories(core: AnalogCore, starts: Array, times: Array, noise: Noise) -> Array:
+def trajectories(core: AnalogCore, starts: Array, times: Array, noise: Driving) -> Array:
     """The same for W runs under the same noise, side by side.
 
     Args:

@@ -166,16 +166,17 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
 
 def _noise(plan: Plan) -> dict[str, Any]:
     """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
-    grid = plan.realisation.noise
-    if grid is None:
+    asked, step = plan.settings.non_idealities.noise, plan.realisation.noise_step
+    if step is None:
         return {}
     unit = plan.weights.core.family.state.unit
+    said = f"{'' if unit == '1' else f'{unit} '}per root of model time unit"
+    whole = plan.realisation.phase_noise
     return {
-        "noise": {
-            "value": grid.sigma,
-            "unit": f"{'' if unit == '1' else f'{unit} '}per root of model time unit",
-        },
-        "noise_step": {"value": grid.step, "unit": "model time units"},
+        **({"noise": {"value": asked, "unit": said}} if asked else {}),
+        # thermal noise of elements is in it
+        **({"phase_noise": {"value": whole, "unit": said}} if whole not in (None, asked) else {}),
+        "noise_step": {"value": step, "unit": "model time units"},
     }
 
 

@@ -60,7 +60,7 @@ def run_sample(
             observed.trajectory,
             settings.rows,
             settings.windows,
-            noise,
+            plan.realisation.driving(noise),
             limit_s=settings.time_limit_s,
         )
         rungs = plan.realisation.rungs

@@ -63,17 +63,12 @@ class OscillatorSettings(BaseModel):
         le=10,
         description="rate at which a levelled cell restores its amplitude, per radian",
     )
-    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the tank of other limiters")
+    quality: float = Field(LC_QUALITY, ge=1, le=1000, description="Q of the tank")
     pitch_um: float = Field(20.0, gt=0, description="distance of neighbouring cells, micrometres")
     wire_ff_per_um: float = Field(
         0.0, ge=0, description="capacitance of coupler wires, femtofarad per micrometre"
     )
     trust_includes: bool = Field(False, description="model files that a cell's TOML names are read")
-
-    @property
-    def epsilon(self) -> float:
-        """Strength of the level lc's limiter, per radian."""
-        return self.levelling if self.limiter == "levelled" else 1 / self.quality
 
 
 class RunSettings(BaseModel):

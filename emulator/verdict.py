@@ -255,16 +255,17 @@ def judge_inventory(
 
 def judge_run(
     log: Sequence[str], time: npt.NDArray[np.float64], values: Mapping[str, npt.NDArray[np.float64]],
-    requested: Sequence[str], stop: float | None,
+    requested: Sequence[str], stop: float | None, points: int = 1,
 ) -> Judgement:  # fmt: skip
     """The verdict on a run whose deck was read as written.
 
     Args:
         log: the simulator's lines, prefixes removed.
         time: (P,) seconds.
-        values: (P,) for each vector found; (1,) if there is no stop time.
+        values: (P,) for each vector found; (``points``,) if there is no stop time.
         requested: vectors that have to be there.
-        stop: time that has to be reached, in seconds; None for an operating point.
+        stop: time that has to be reached, in seconds; None for operating points.
+        points: how many of these.
     """
     lines = [line for line in log if _telling(line)]
     last = float(time[-1]) if len(time) else None
@@ -272,7 +273,7 @@ def judge_run(
     broken_off = short or any(_ABORTED.search(line) for line in lines)
     judgement = _floating(lines) or (_cause(lines, last) if broken_off else None)
     judgement = judgement or _missing(values, requested) or _not_finite(time, values, requested)
-    rows = 1 if stop is None else len(time)
+    rows = points if stop is None else len(time)
     ragged = any(len(values[name]) != rows for name in requested if name in values)
     if judgement is None and (short or ragged):
         judgement = _truncated(lines, last, stop)

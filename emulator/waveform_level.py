@@ -20,6 +20,7 @@ from emulator.realisation import ChosenDevices, Observed
 from emulator.sinks import Excerpt, Means, Reading, Waveforms, WaveformSink
 from emulator.trajectory import Trajectory
 from netlists.array_design import array_design
+from netlists.carrier_noise import CarrierNoise, SeenByPhases
 from netlists.characterization import Characterization
 from netlists.circuit import Circuit, Inventory
 from netlists.core import AnalogCore, Array
@@ -27,7 +28,7 @@ from netlists.design import Design
 from netlists.dialects.ngspice import SolverOptions, write_deck, write_netlist
 from netlists.dialects.write import write_design_deck, write_design_files
 from netlists.lc import LcArray
-from netlists.noise import Noise
+from netlists.noise import Driving, Noise, NoiseGrid
 from netlists.oscillator_array import CELLS_SUPPLY, COUPLERS_SUPPLY, OscillatorArray
 
 IQ_CYCLES, CROSSING_CYCLES = 1, 3
@@ -108,8 +109,28 @@ class Watch:
         return np.asarray(waveforms.demodulated[PHASES].amplitude[-1] / self.amplitude)
 
 
+class Noisy:
+    """What a level says of the noise of its oscillators."""
+
+    felt: CarrierNoise | None
+
+    @property
+    def noise_step(self) -> float | None:
+        """Model time between grid points."""
+        return None if self.felt is None else self.felt.step
+
+    @property
+    def phase_noise(self) -> float | None:
+        """rad per root of model time by which phases diffuse."""
+        return None if self.felt is None else self.felt.sigma
+
+    def driving(self, noise: Noise | None) -> Driving | None:
+        """What phases feel of it."""
+        return None if noise is None or self.felt is None else SeenByPhases(self.felt, noise.sample)
+
+
 @dataclass(frozen=True)
-class LcLevel(ChosenDevices):
+class LcLevel(Noisy, ChosenDevices):
     """LC tanks with transconductance couplers, in any form of the devices."""
 
     trained: AnalogCore
@@ -118,6 +139,7 @@ class LcLevel(ChosenDevices):
     options: SolverOptions
     watch: Watch
     rungs: tuple[Rung, ...] = ()
+    felt: CarrierNoise | None = None
 
     @property
     def tau(self) -> float:
@@ -133,12 +155,12 @@ class LcLevel(ChosenDevices):
     def _circuit(self) -> Circuit:
         return replace(self.choice.circuit, stop=self.watch.stop)
 
-    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts every cell at its phase on the limit cycle."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
         return Deck(
-            text=write_deck(circuit, self.options, volts, self.choice.body, amperes),
+            text=write_deck(circuit, self.options, volts, self.choice.body, amperes, noise),
             vectors=circuit.state_nodes,
             stop=circuit.stop,
             devices=circuit.inventory.devices,
@@ -156,18 +178,19 @@ class LcLevel(ChosenDevices):
             excerpts=waveforms.kept,
         )
 
-    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """Cell library, core, test bench."""
         volts, amperes = self.array.start(start)
         circuit = self._circuit
         measurements = self.array.measurements(circuit.state_nodes, self.trained.visible, circuit.stop)
         return write_netlist(
-            circuit, self.options, volts, amperes, notes=self.array.notes, measurements=measurements
-        ).by_name()
+            circuit, self.options, volts, amperes, noise=noise, notes=self.array.notes,
+            measurements=measurements,
+        ).by_name()  # fmt: skip
 
 
 @dataclass(frozen=True)
-class CellLevel:
+class CellLevel(Noisy):
     """Cells given as circuits: the CMOS ring, or a user's."""
 
     trained: AnalogCore
@@ -178,7 +201,12 @@ class CellLevel:
     rungs: tuple[Rung, ...] = ()
     devices: str = "circuit"
     jacobian: str = "full"
-    noise: None = None
+    felt: CarrierNoise | None = None
+
+    @property
+    def noise(self) -> NoiseGrid | None:
+        """In seconds, and ampere into each output."""
+        return None if self.felt is None else self.felt.grid
 
     @property
     def title(self) -> str:
@@ -198,16 +226,20 @@ class CellLevel:
     @property
     def inventory(self) -> Inventory:
         """Counts of the elements that are known by type; those inside a user's own text are not counted."""
-        return self.array.inventory
+        counts = self.array.inventory
+        if self.felt is None:
+            return counts
+        more = counts.devices.get("behavioural", 0) + self.array.core.nodes
+        return replace(counts, devices={**counts.devices, "behavioural": more})
 
     @property
     def options(self) -> SolverOptions:
         """Of the solver."""
         return SolverOptions(step=self.array.step, rows=self.watch.rows)
 
-    def design(self, start: Array) -> Design:
+    def design(self, start: Array, noise: Noise | None = None) -> Design:
         """The netlist that starts at (N,) phases."""
-        return array_design(self.array, self.known, start)
+        return array_design(self.array, self.known, start, noise)
 
     def _supplies(self) -> list[tuple[str, str, float]]:
         """(group, node, volts) of every supply."""
@@ -217,13 +249,15 @@ class CellLevel:
             for node, volts in self.array.supplies[group].items()
         ]
 
-    def deck(self, start: Array, noise: Noise | None = None) -> Deck:  # noqa: ARG002 - no noise yet
+    def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """Starts every cell at its phase on the limit cycle."""
         branches = tuple(f"v{node}#branch" for _, node, _ in self._supplies())
         vectors = (*self.array.outputs, *branches)
         # what is measured would want all waveforms in memory
         design = replace(
-            self.design(start), measurements=(), currents=tuple(node for _, node, _ in self._supplies())
+            self.design(start, noise),
+            measurements=(),
+            currents=tuple(node for _, node, _ in self._supplies()),
         )
         return Deck(
             text=write_design_deck(design, "ngspice"),
@@ -248,6 +282,6 @@ class CellLevel:
             excerpts=waveforms.kept,
         )  # fmt: skip
 
-    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:  # noqa: ARG002
+    def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """The netlist in one file a level of the hierarchy."""
-        return write_design_files(self.design(start), "ngspice")
+        return write_design_files(self.design(start, noise), "ngspice")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from netlists.characterization import Characterization
 from netlists.circuit import GlobalParameter
 from netlists.core import Array
-from netlists.design import AverageCurrent, Design, Measurement, Transient, settled_frequency
+from netlists.design import AverageCurrent, Design, Measurement, NoiseCurrent, Transient, settled_frequency
+from netlists.noise import Noise
 from netlists.oscillator_array import CORE_CALL, OscillatorArray, is_option
 
 
-def array_design(array: OscillatorArray, known: Characterization, start: Array) -> Design:
-    """The design of an array that starts at (N,) phases of the limit cycle.
+def array_design(
+    array: OscillatorArray, known: Characterization, start: Array, noise: Noise | None = None
+) -> Design:
+    """The design of an array that starts at (N,) phases of the limit cycle, under a sample's noise or without.
 
     Measured are the frequency of the first visible cell, over the second half of the cycles to come, and the mean
     current of each supply over the run.
@@ -41,13 +44,30 @@ def array_design(array: OscillatorArray, known: Characterization, start: Array) 
         blocks=array.blocks,
         core=tuple(block.name for block in array.blocks[-rows - 1 :]),
         bench=array.bench,
-        transient=Transient(
+        analysis=Transient(
             array.stop, array.step, reltol=1e-6, vntol=1e-9, abstol=1e-13, chgtol=1e-20, fixed=True
         ),
         # a visible cell's port goes by its name in the bench
         initial={ports.get(path, path): volts[node] for node, path in paths.items()},
         saved=outputs,
         measurements=tuple(measurements),
+        noise=() if noise is None else _currents(array, noise),
+    )
+
+
+def _currents(array: OscillatorArray, noise: Noise) -> tuple[NoiseCurrent, ...]:
+    """Into the first injection ports; times have the digits that an expression's literals keep."""
+    port, names = array.cell.injections[0], array.core.node_names
+    # a visible cell's output goes by its name in the bench
+    nodes = [
+        _path(output) if port == array.cell.output else f"{CORE_CALL}.{name}_{port}"
+        for name, output in zip(names, array.outputs, strict=True)
+    ]
+    times = tuple(f"{time:.12g}" for time in noise.grid.times(array.stop).tolist())
+    amperes = noise.rates(len(nodes), array.stop).T.tolist()
+    return tuple(
+        NoiseCurrent(f"noise_{name}", node, times, tuple(row))
+        for name, node, row in zip(names, nodes, amperes, strict=True)
     )
 
 

@@ -84,6 +84,13 @@ class AsBuilt:
     full_scale: float | None = None
     clipped: int = 0
 
+    @property
+    def legs(self) -> Array | None:
+        """(E,) by how much couplers that have codes of their own are stronger than designed; None if none is."""
+        if self.full_scale is None or self.die is None or not self.asked.mismatch_coupling:
+            return None
+        return self.die.coupling[self.coupler_of]
+
 
 def as_built(
     core: AnalogCore, asked: NonIdealities, *, cycles: float, full_scale: float | None = None,

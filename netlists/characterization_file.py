@@ -230,9 +230,12 @@ class _Reader(hdf5.Reader):
         return np.zeros(0, object) if found is None else np.atleast_1d(found)
 
 
-def write_summary(path: Path, found: Characterization) -> None:
-    """The figures people ask for, as JSON."""
-    write_text_whole(path, json.dumps(summary(found), indent=2) + "\n")
+def write_summary(
+    path: Path, found: Characterization, phase_diffusion: Mapping[str, Any] | None = None
+) -> None:
+    """The figures people ask for, as JSON; with those of a measurement under noise, in rad²/s, if there was one."""
+    more = {} if phase_diffusion is None else {"phase_diffusion_rad2_per_s": dict(phase_diffusion)}
+    write_text_whole(path, json.dumps(summary(found) | more, indent=2) + "\n")
 
 
 def summary(found: Characterization) -> dict[str, Any]:

@@ -130,3 +130,8 @@ class Circuit:
     flat: bool = False
     tanks: tuple[str, ...] = ()
     noise: NoiseGrid | None = None
+
+    @property
+    def makes_noise(self) -> bool:
+        """Whether the cells make their noise by themselves; else a source a node does, if there is any."""
+        return bool(self.models) and self.noise is not None and self.noise.mixing is None

@@ -49,7 +49,7 @@ def compile_core(
     boundaries = [scaling.seconds(float(t)) for t in core.boundaries]
     switches = [boundary * (1 + SWITCH_DELAY) for boundary in boundaries[1:-1]]
     corners = [(t, float(k)) for k, t in enumerate(boundaries)]
-    if devices == "compiled" and noise is not None:
+    if devices == "compiled" and noise is not None and noise.mixing is None:
         soon = scaling.seconds(noise.step) * FIRST_STRETCH
         corners = sorted([*corners, *((t + soon, k) for t, k in corners[1:-1])])
     clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple(corners)) if core.chunks > 1 else None
@@ -97,6 +97,7 @@ def _compile_behavioural(
     visible = tuple(names[node] for node in core.visible.tolist())
     shown = set(visible)
     rows, columns = core.shape
+    in_steps = noise is not None and model.resonator is not None  # by expressions, which are no breakpoints
     return Circuit(
         title=f"{model.title}: {rows} x {columns} core, {len(couplers)} couplers, {chunks} chunk(s)",
         globals=_globals(core, scaling, switches),
@@ -112,12 +113,13 @@ def _compile_behavioural(
         stop=scaling.seconds(core.duration),
         inventory=Inventory(
             devices={
-                "behavioural": core.nodes + len(couplers) * _sources_per_coupler(form, len(adders)),
+                "behavioural": core.nodes * (1 + in_steps)
+                + len(couplers) * _sources_per_coupler(form, len(adders)),
                 "capacitor": core.nodes,
                 "voltage": int(clock is not None) + sensors,
                 **({"resistor": core.nodes * len(adders)} if adders else {}),
                 **({"inductor": core.nodes} if tanks else {}),
-                **({"current": core.nodes} if noise else {}),
+                **({"current": core.nodes} if noise and not in_steps else {}),
             },
             # the clock adds its node and its branch current, an inductor its branch current
             unknowns=core.nodes * (1 + len(adders)) + len(tanks) + 2 * (int(clock is not None) + sensors),

@@ -42,9 +42,10 @@ def compile_compiled(
         switches: (T−1,) seconds at which a chunk ends.
         parameters: cell parameters of each node, by name.
         jacobian: ``own`` has matrix entries for the own state alone, ``full`` for the neighbours too.
-        noise: that the cells make by themselves, or None.
+        noise: that the cells make by themselves, unless it is mixed; or None.
     """
     names, chunks = core.node_names, core.chunks
+    own_noise = noise is not None and noise.mixing is None
     # what all cells share becomes a number in their source, so that a feature needs nothing but the state
     common = {p.name: float(core.parameters[p.name]) for p in core.family.parameters if p.scope == "core"}
     model = with_values(core.family, common)
@@ -64,7 +65,7 @@ def compile_compiled(
         own = slice(end - degree, end)
         lists = {key: row[own] for key, row in zip(keys, weights, strict=True)} if degree else {}
         nodes = (*states, *(names[sender] for sender in senders[own]))
-        if noise is not None:
+        if own_noise:
             values = {**values, printer.NOISE_NODE: node}
         cells.append(Instance(f"N{states[0]}", nodes, f"{model.family}_{degree}", values, lists))
 
@@ -74,7 +75,7 @@ def compile_compiled(
             [scaling.conductance, scaling.capacitance, *carrier, *switches], strict=True)
     )  # fmt: skip
     counts = Counter(degrees)
-    library = printer.osdi_library(model, counts, chunks, noise=noise is not None)
+    library = printer.osdi_library(model, counts, chunks, noise=own_noise)
     rows, columns = core.shape
     visible = tuple(names[node] for node in core.visible.tolist())
     return Circuit(
@@ -91,6 +92,7 @@ def compile_compiled(
             devices={
                 **{library.device(degree, jacobian): n for degree, n in counts.items()},
                 "voltage": int(clock is not None),
+                **({"current": core.nodes} if noise is not None and not own_noise else {}),
             },
             unknowns=core.nodes + len(tanks) + 2 * int(clock is not None),
         ),

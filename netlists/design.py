@@ -104,6 +104,28 @@ class Transient:
 
 
 @dataclass(frozen=True)
+class NoiseCurrent:
+    """A current in ampere into a node, linear between points (seconds), none of which is a breakpoint."""
+
+    name: str
+    node: str
+    times: tuple[str, ...]
+    amperes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The analysis: where the circuit comes to rest, with all sources at their value at time 0."""
+
+    reltol: float = 1e-6
+    vntol: float = 1e-9
+    abstol: float = 1e-15
+
+
+Analysis: TypeAlias = Transient | OperatingPoint
+
+
+@dataclass(frozen=True)
 class Scope:
     """What stands in a block: the block of each call, and the nodes that are no ports."""
 
@@ -121,7 +143,7 @@ class Design:
         parameters: global parameters; they stand on top of the cell library.
         blocks: subcircuits, each after those that it calls.
         bench: elements of the test bench.
-        transient: the analysis.
+        analysis: a transient, or an operating point.
         core: names of the blocks that make up the core; they get a file of their own beside the cell library.
         models: transistor model cards of our own.
         includes: model files of a user's, read by the simulator.
@@ -131,12 +153,13 @@ class Design:
         saved: nodes whose voltage is kept.
         currents: voltage sources of the bench whose current is kept.
         measurements: what the simulator computes of the waveforms.
+        noise: currents that stand beside the bench, into nodes anywhere; ngspice alone has them.
     """
 
     title: str
     blocks: tuple[Block | RawBlock, ...]
     bench: tuple[Element, ...]
-    transient: Transient
+    analysis: Analysis
     notes: tuple[str, ...] = ()
     parameters: tuple[GlobalParameter, ...] = ()
     core: tuple[str, ...] = ()
@@ -148,6 +171,7 @@ class Design:
     saved: tuple[str, ...] = ()
     currents: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    noise: tuple[NoiseCurrent, ...] = ()
 
     @cached_property
     def block(self) -> Mapping[str, Block | RawBlock]:
@@ -369,11 +393,17 @@ def _check_raw(block: RawBlock) -> None:
 
 
 def _check_run(design: Design) -> None:
-    run = design.transient
-    for name in ("stop", "step", "reltol", "vntol", "abstol", "chgtol"):
+    run = design.analysis
+    moving = isinstance(run, Transient)
+    what, tolerances = "transient" if moving else "operating point", ("reltol", "vntol", "abstol")
+    for name in (*tolerances, *(("stop", "step", "chgtol") if moving else ())):
         value = getattr(run, name)
         if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"the transient's {name} has to be a positive number, not {value}")
+            raise ValueError(f"the {what}'s {name} has to be a positive number, not {value}")
+    if not moving and (design.initial or design.measurements):
+        raise ValueError(
+            "an operating point has no start and nothing to measure along the way: leave both out"
+        )
     for node, value in design.initial.items():
         _finite(value, f"initial condition of {node}")
     sources = {e.name for e in design.bench if isinstance(e, Source) and e.kind == "voltage"}
@@ -382,6 +412,7 @@ def _check_run(design: Design) -> None:
         ("an initial condition", list(design.initial)),
         ("a saved node", list(design.saved)),
         ("a measurement", [m.node for m in design.measurements if isinstance(m, Frequency)]),
+        ("a noise current", [current.node for current in design.noise]),
     ]:
         for node in nodes:
             if not node_exists(design, node):
@@ -401,7 +432,11 @@ def _check_run(design: Design) -> None:
         _name(m.name, "a measurement")
         if isinstance(m, Frequency) and not 1 <= m.first < m.last:
             raise ValueError(f"measurement {m.name}: crossings {m.first} to {m.last} make no period")
-        if isinstance(m, AverageCurrent) and not 0 <= m.start < m.stop <= run.stop:
+        if (
+            isinstance(m, AverageCurrent)
+            and isinstance(run, Transient)
+            and not 0 <= m.start < m.stop <= run.stop
+        ):
             raise ValueError(f"measurement {m.name}: from {m.start} to {m.stop} is not within the run")
     unknown = sorted(set(design.core) - set(design.block))
     if unknown:

@@ -208,6 +208,26 @@ class Reader:
             return None
         return text
 
+    def texts(self, dataset: str) -> tuple[str, ...] | None:
+        """A list of different strings, at least one, or None with a complaint."""
+        wanted = "different texts of shape (any,)"
+        item = self.dataset(dataset, wanted)
+        if item is None:
+            return None
+        if h5py.check_string_dtype(item.dtype) is None or item.shape is None or len(item.shape) != 1:
+            self.complain(
+                dataset, f"is {kind_text(item)} of shape {shape_text(item.shape)}; expected {wanted}"
+            )
+            return None
+        values = self.values(dataset, item)
+        if values is None:
+            return None
+        found = tuple(str(value) for value in values)
+        if not found or len(set(found)) < len(found):
+            self.complain(dataset, f"is {printable(repr(found))}; expected {wanted}, at least one")
+            return None
+        return found
+
 
 def write_file(path: Path, fill: Callable[[h5py.File], None]) -> None:
     """Lets ``fill`` fill a new HDF5 file; on any error ``path`` stays as it was.

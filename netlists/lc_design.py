@@ -26,6 +26,7 @@ from netlists.core import Array
 _ITERATIONS = 50
 _ENOUGH = 1e-12
 _MOST_POINTS = 128
+_CHANGE = 0.01  # of the loss, for the inductance's derivative by it
 
 
 class LcDesignFailed(ValueError):
@@ -68,9 +69,20 @@ class LcDesign:
     reference_phase: float
 
     def detuned(self, relative: Array) -> Array:
-        """Relative inductances of cells that run at (1 + ``relative``) times the carrier's frequency."""
+        """Relative inductances of cells that run at (1 + ``relative``) times the carrier's frequency.
+
+        A faster cell has less loss a radian of its own, and is held back less by its limiter.
+        """
         half = np.pi / self.points_per_cycle
-        return np.asarray(self.inductance * (np.tan(half) / np.tan(half * (1 + relative))) ** 2)
+        tuned = self.inductance * (np.tan(half) / np.tan(half * (1 + relative))) ** 2
+        if not np.any(relative):
+            return np.asarray(tuned)
+        less, more = (
+            design_lc(self.epsilon * (1 + change), self.amplitude, self.points_per_cycle, self.family_name)
+            for change in (-_CHANGE, _CHANGE)
+        )
+        by_loss = np.log(more.inductance / less.inductance) / np.log((1 + _CHANGE) / (1 - _CHANGE))
+        return np.asarray(tuned * (1 + relative) ** -by_loss)
 
 
 def design_lc(

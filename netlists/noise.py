@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from device_models.noise import LARGEST_KEY, normals
 from netlists.core import AnalogCore, Array
@@ -24,10 +26,24 @@ LARGEST_LOSS = 0.1  # of the variance of the fastest node
 # control of the local error that step's, of order h², would be the largest of all: a second breakpoint makes it small.
 FIRST_STRETCH = 0.05  # of the noise's grid step
 _FEWEST, _MOST = 2, 8  # grid points a row, where the user asks for no grid of their own
+DEFECT = 3e-5  # rad rms, of the worst windows of the trained digits without noise
+_RELTOL = 1e-6  # tolerance at which they have that
+_TYPICAL = 0.35  # slope of the digits' rates, over the bound on it that ``fastest_rate`` is
 
 
 class NoiseError(ValueError):
     """Noise that can't be made as asked; the message says why and what to ask for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """How independent sources act on the nodes together; one is equal to itself alone.
+
+    Attributes:
+        matrix: (N, E), rate of each node for a source's number of one.
+    """
+
+    matrix: Array
 
 
 @dataclass(frozen=True)
@@ -38,18 +54,13 @@ class NoiseGrid:
         sigma: σ, state unit per root of model time.
         step: h, model time between grid points.
         seed: of the run.
-        substeps: equal steps of the solver between two grid points.
+        mixing: of independent sources into the nodes, which are then driven from outside; None for a source a node.
     """
 
     sigma: float
     step: float
     seed: int
-    substeps: int = 1
-
-    @property
-    def solver_step(self) -> float:
-        """Model time of the solver's steps."""
-        return self.step / self.substeps
+    mixing: Mixing | None = None
 
     @property
     def amplitude(self) -> float:
@@ -61,6 +72,19 @@ class NoiseGrid:
         return self.step * np.arange(0.0, _intervals(duration, self.step) + 1)
 
 
+class Driving(Protocol):
+    """The noise of a sample as a reference sees it: linear between grid points ``step`` of model time apart."""
+
+    @property
+    def step(self) -> float: ...
+    @property
+    def orders(self) -> tuple[int, ...]: ...
+
+    def rates(self, nodes: int, duration: float) -> npt.NDArray[Any]:
+        """At 0, ``step``, … up to the end or beyond: (K+1, N) ξ if there are no orders, or for each of the H orders k
+        (K+1, N, H) complex a_k of a rate Re Σ_k a_k exp(ikx) of a phase x."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of a sample: what every number of it follows from."""
@@ -68,10 +92,20 @@ class Noise:
     grid: NoiseGrid
     sample: int
 
+    orders: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def step(self) -> float:
+        """Of the grid."""
+        return self.grid.step
+
     def rates(self, nodes: int, duration: float) -> Array:
         """(K+1, N) ξ at ``grid.times(duration)``."""
-        count = _intervals(duration, self.grid.step) + 1
-        return self.grid.amplitude * normals(self.grid.seed, self.sample, nodes, 0, count)
+        grid, count = self.grid, _intervals(duration, self.grid.step) + 1
+        if grid.mixing is None:
+            return grid.amplitude * normals(grid.seed, self.sample, nodes, 0, count)
+        drawn = normals(grid.seed, self.sample, grid.mixing.matrix.shape[1], 0, count)
+        return np.asarray(grid.amplitude * (drawn @ grid.mixing.matrix.T))
 
 
 def _intervals(duration: float, step: float) -> int:
@@ -84,7 +118,7 @@ def noise_grid(
     """The grid of a run, and remarks for the user; None without noise.
 
     Unless told otherwise h is a row over a whole number, so that rows fall on grid points, as fine as the fastest node
-    asks for (within bounds, for the solver takes a step a grid point).
+    asks for (within bounds, for the solver takes a step a grid point, or several).
 
     Args:
         core: the weights.
@@ -97,12 +131,10 @@ def noise_grid(
     """
     if not asked.noise:
         return None, ()
-    if seed >= LARGEST_KEY:
-        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
-    row, fastest = core.duration / rows, fastest_rate(core)
-    wanted = 2 * LARGEST_LOSS / fastest if fastest > 0 else math.inf
-    per_row = min(max(math.ceil(row / wanted), _FEWEST), _MOST)
-    step = asked.noise_step or row / per_row
+    checked_seed(seed)
+    fastest = fastest_rate(core)
+    default = _default_step(core, rows, fastest)
+    step = asked.noise_step or default
     if step > core.duration:
         raise NoiseError(
             f"noise_step: {step:g} is longer than the run, which lasts {core.duration:g} model time units"
@@ -110,17 +142,46 @@ def noise_grid(
     if _intervals(core.duration, step) * core.nodes > MOST_NUMBERS:
         raise NoiseError(
             f"noise_step: {step:g} makes more than {MOST_NUMBERS:.0e} numbers for {core.nodes} nodes and "
-            f"{core.duration:g} model time units. Take a longer one, such as {row / per_row:g}."
+            f"{core.duration:g} model time units. Take a longer one, such as {default:g}."
         )
-    grid = NoiseGrid(asked.noise, step, seed, max(1, math.ceil(step * per_row / row - 1e-9)))
+    grid = NoiseGrid(asked.noise, step, seed)
     lost = 1 - kept_variance(fastest * step)
     if lost <= 1.1 * LARGEST_LOSS:
         return grid, ()
     return grid, (
         f"noise on a grid of {step:g} model time units is slow for the fastest nodes of this core, which may relax at "
         f"{fastest:.3g} per model time unit: their variance comes out up to {lost:.0%} low. "
-        f"A noise_step of {wanted:.2g} would leave {LARGEST_LOSS:.0%}.",
+        f"A noise_step of {2 * LARGEST_LOSS / fastest:.2g} would leave {LARGEST_LOSS:.0%}.",
     )  # fmt: skip
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``, if the generator takes it; NoiseError otherwise."""
+    if seed >= LARGEST_KEY:
+        raise NoiseError(f"the seed {seed} is too large for noise: take one below 2^63")
+    return seed
+
+
+def _default_step(core: AnalogCore, rows: int, fastest: float) -> float:
+    """Of the grid: a row over a whole number."""
+    row = core.duration / rows
+    per_row = math.ceil(row * fastest / (2 * LARGEST_LOSS))
+    return row / min(max(per_row, _FEWEST), _MOST)
+
+
+def solver_step(core: AnalogCore, grid: NoiseGrid, rows: int, reltol: float) -> float:
+    """Model time of the equal steps in which a solver should go from grid point to grid point.
+
+    The trapezoidal rule in steps of s leaves a state at a grid point off by f' ξ s²/12, since between two of them the
+    noise bends it. The steps are short enough for a window of the cross-check, with such an error at either end, to be
+    as good as under control of the local error without noise, where the trained digits have ``DEFECT`` and it goes as
+    the tolerance to the power of ⅔; and no longer than the core itself asks for.
+    """
+    fastest, looser = fastest_rate(core), reltol / _RELTOL
+    allowed = _default_step(core, rows, fastest) * min(1.0, math.cbrt(looser))
+    bent = math.sqrt(2) * _TYPICAL * fastest * grid.amplitude * grid.step**2 / 12
+    pieces = max(grid.step / allowed, math.sqrt(bent / (DEFECT * math.cbrt(looser**2))))
+    return grid.step / max(1, math.ceil(pieces - 1e-9))
 
 
 def kept_variance(rate_times_step: float) -> float:

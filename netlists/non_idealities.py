@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from device_models.corners import CornerName as Corner
+
 Quantizer = Literal["signed", "offset", "sign-magnitude"]
-Corner = Literal["typical", "slow", "fast"]
 
 
 def share(value: Any) -> Any:

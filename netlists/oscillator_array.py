@@ -8,8 +8,7 @@ coupler is ``k_<receiver>_<sender>``, with ``x`` at the end where it is wired cr
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,11 +23,8 @@ from device_models.elements import (
     Capacitor,
     Dc,
     Element,
-    Inductor,
-    Mosfet,
     MosModel,
     RawBlock,
-    Resistor,
     Sine,
     Source,
     Transconductance,
@@ -41,6 +37,7 @@ from netlists.characterization import Characterization
 from netlists.circuit import Inventory
 from netlists.core import AnalogCore, Array, Index
 from netlists.held_nodes import held_nodes
+from netlists.inventory import inventory
 from netlists.sizing import Sizing, SizingError
 
 INJECTION_LINE, REFERENCE_LINE = "line_shil", "line_ref"
@@ -82,11 +79,8 @@ class OscillatorArray:
 
     @cached_property
     def inventory(self) -> Inventory:
-        """Flattened elements by kind; those inside a user's own SPICE are not counted, nor are unknowns."""
-        inside: dict[str, Counter[str]] = {}
-        for block in self.blocks:
-            inside[block.name] = Counter() if isinstance(block, RawBlock) else _count(block.elements, inside)
-        return Inventory(dict(_count(self.bench, inside)), 0)
+        """Flattened elements by kind, and unknowns; those inside a user's own SPICE are not counted."""
+        return inventory(self.blocks, self.bench)
 
     @property
     def counted(self) -> bool:
@@ -138,22 +132,6 @@ class OscillatorArray:
         return found
 
 
-_KINDS = {
-    Capacitor: "capacitor", Transconductance: "vccs", Behavioural: "behavioural", Resistor: "resistor",
-    Inductor: "inductor", Mosfet: "mos1",
-}  # fmt: skip
-
-
-def _count(elements: Iterable[Element], inside: Mapping[str, Counter[str]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for element in elements:
-        if isinstance(element, Call):
-            found += inside[element.block]
-        else:
-            found[element.kind if isinstance(element, Source) else _KINDS[type(element)]] += 1
-    return found
-
-
 def initial_current(node: str, inductor: str) -> str:
     """Bench parameter of an inductor's initial current."""
     return f"ic_{node}_{inductor}"
@@ -161,7 +139,7 @@ def initial_current(node: str, inductor: str) -> str:
 
 def build_array(
     core: AnalogCore, cell: OscillatorCell, known: Characterization, sizing: Sizing, coupler: CouplerType,
-    switches: Sequence[float], stop: float, wire_farads: Array | None = None,
+    switches: Sequence[float], stop: float, wire_farads: Array | None = None, tuned: Array | None = None,
 ) -> OscillatorArray:  # fmt: skip
     """The array of a sized core.
 
@@ -174,6 +152,7 @@ def build_array(
         switches: (T−1,) seconds at which a chunk ends.
         stop: seconds of the run.
         wire_farads: (N,) capacitance of the wires at each cell's output, farad; None for none.
+        tuned: (N,) relative changes of the capacitors that tune the cells; None: all cells are alike.
 
     Raises:
         SizingError: weights that change in time on a coupler that can't.
@@ -190,8 +169,10 @@ def build_array(
         for node in nodes:
             name = names[node]
             wires = tuple(f"{name}_{port}" if port in own else port for port in cell.block.ports)
-            starts = {f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors}
-            elements.append(Call(name, wires, cell.block.name, starts))
+            starts: dict[str, Value] = {
+                f"ic_{key}": sp.Symbol(initial_current(name, key), real=True) for key in cell.inductors
+            }
+            elements.append(Call(name, wires, cell.block.name, starts | _tuning(cell, tuned, node)))
             elements += _driven(name, cell, sizing, node)
             if wire_farads is not None and wire_farads[node] > 0:
                 elements.append(
@@ -286,6 +267,13 @@ def _sources(
     ]
 
 
+def _tuning(cell: OscillatorCell, tuned: Array | None, node: int) -> dict[str, Value]:
+    if tuned is None or not cell.tuning:
+        return {}
+    assert isinstance(cell.block, Block)
+    return {cell.tuning: float(cell.block.parameters[cell.tuning] * (1 + tuned[node]))}
+
+
 def _drivers(cell: OscillatorCell, switches: Sequence[float]) -> tuple[Block, ...]:
     """The injection's and the reference's driver: a line's voltage becomes a current into the cell."""
     gain = scheduled("gm", switches)
@@ -340,7 +328,7 @@ def _couplers(core: AnalogCore, sizing: Sizing, coupler: CouplerType) -> list[El
             side = {"sender": names[sender], "receiver": names[receiver]}.get(wire.side)
             wires.append(_coupler_supply(wire.port) if side is None else f"{side}_{wire.port}")
         name = f"{COUPLER}{names[receiver]}_{names[sender]}{'x' if crossed else ''}"
-        given = _strengths(coupler, links.strength[:, q], links.full[int(crossed)],
+        given = _strengths(coupler, links.strength[:, q], float(links.whole[q]),
                            None if links.codes is None else links.codes[:, q])  # fmt: skip
         found.append(Call(name, tuple(wires), coupler.blocks[-1].name, given))
     return found

@@ -63,7 +63,7 @@ def phase_design(
         blocks=(cell_block(model, core.chunks), coupler_block(model, core.chunks, form), block),
         core=(block.name,),
         bench=bench,
-        transient=Transient(
+        analysis=Transient(
             circuit.stop, step, options.reltol, options.vntol, options.abstol(circuit.scaling.conductance),
             options.chgtol(circuit.scaling.capacitance), "gear" if options.method == "gear" else "trap",
             fixed=options.step is not None,

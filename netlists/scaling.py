@@ -1,4 +1,4 @@
-"""From model units to SI: seconds per model time unit, and the capacitor that holds a state."""
+"""From model units to SI: seconds per model time unit, the capacitor that holds a state, volts per unit of state."""
 
 from __future__ import annotations
 
@@ -25,3 +25,26 @@ class Scaling(BaseModel):
     def seconds(self, model_time: float) -> float:
         """Model time in seconds."""
         return model_time * self.tau
+
+
+class NetworkScaling(Scaling):
+    """The same for a Langevin network, whose states may be small: ``volts`` each.
+
+    A system matrix M is then the conductance matrix g M, a force b the current g × ``volts`` × b.
+    """
+
+    volts: float = Field(0.01, gt=1e-9, lt=1e3, description="volts of one unit of state")
+    bus_conductance: float | None = Field(
+        None, gt=0, description="load of a summing bus, in siemens; None: g"
+    )
+    bus_capacitance: float = Field(0.0, ge=0, description="of a summing bus to ground, in farad")
+
+    @property
+    def bus(self) -> float:
+        """Load of a summing bus, in siemens."""
+        return self.conductance if self.bus_conductance is None else self.bus_conductance
+
+    @property
+    def current(self) -> float:
+        """Ampere of a force of one."""
+        return self.conductance * self.volts

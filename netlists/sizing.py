@@ -34,9 +34,10 @@ class Links:
         edge: (Q,) edge of the core whose weights it holds.
         crossed: (Q,) wired crossed, so that the strength is positive whatever the sign of the weight. A coupler
             whose sign changes from chunk to chunk has one link for each sign.
-        strength: (T, Q), 0 where a link has no weight in a chunk.
+        strength: (T, Q), 0 where a link has no weight in a chunk; with what mismatch makes of it.
         codes: (T, Q) magnitude code of each link, or None without a digital code.
-        full: strength of the largest code, straight and crossed; 0 without codes.
+        factor: (Q,) by which each is stronger than designed.
+        full: designed strength of the largest code, straight and crossed; 0 without codes.
     """
 
     receiver: Index
@@ -45,14 +46,20 @@ class Links:
     crossed: Array
     strength: Array
     codes: Index | None
+    factor: Array
     full: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def whole(self) -> Array:
+        """(Q,) strength of each link with all its legs on."""
+        return self.factor * np.where(self.crossed, self.full[1], self.full[0])
 
     @property
     def unused(self) -> Array:
         """(T, Q) strength that the legs that are off would add: they act no more, but may load; 0 without codes."""
         if self.codes is None:
             return np.zeros_like(self.strength)
-        return np.asarray(np.where(self.crossed, self.full[1], self.full[0]) - self.strength)
+        return np.asarray(self.whole - self.strength)
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,9 @@ class Sizing:
         clipped: number of weights (over all chunks) that were beyond the largest code.
         injection: (T, N) current amplitude of the sub-harmonic injection into each cell, ampere.
         reference: (T, N) the same of the common reference, ampere.
-        as_built: the core as the array realises it: quantised and clipped weights, first harmonics alone.
+        as_built: the core as the array realises it: quantised, clipped and mismatched weights, first harmonics alone.
         pulling: (T, N) rad/s by which the couplers of a node shift its frequency, whatever the phases.
+        codes: (T, E) signed codes of the weights; None without.
     """
 
     cycles: float
@@ -84,11 +92,17 @@ class Sizing:
     reference: Array
     as_built: AnalogCore
     pulling: Array
+    codes: Index | None = None
+
+    @property
+    def detuning(self) -> Array:
+        """(N,) frequencies of the cells relative to ``free_hz``, less 1."""
+        return np.asarray(self.as_built.parameters["detuning"] / (2 * np.pi * self.free_hz * self.tau))
 
 
 def size(
     core: AnalogCore, cell: OscillatorCell, known: Characterization, *, cycles: float, coupler: CouplerType,
-    bits: int | None = None, full_scale: float | None = None, clip: bool = False,
+    bits: int | None = None, full_scale: float | None = None, clip: bool = False, mismatch: Array | None = None,
 ) -> Sizing:  # fmt: skip
     """Sizes an array of ``cell`` for a core.
 
@@ -101,10 +115,12 @@ def size(
         bits: of the coupler's magnitude code; None for the coupler's own, and continuous weights without one.
         full_scale: weight of the largest code, model units; None for the largest weight.
         clip: weights beyond it are set to it, instead of an error.
+        mismatch: (E,) factors by which the couplers of the edges are stronger than designed. The core's weights are
+            what comes out; None: as designed.
 
     Raises:
         SizingError: another family, weights beyond ``full_scale``, directed weights on a mutual coupler, signs that
-            a coupler can't give, a detuning, or a coupler without action.
+            a coupler can't give, a detuning of cells that can't be tuned, or a coupler without action.
     """
     if core.family_name not in FAMILIES_OF_PHASES:
         raise SizingError(
@@ -116,14 +132,18 @@ def size(
             f"the weights are directed, and the coupler {coupler.name!r} of {cell.name!r} is passive: it acts on both "
             "cells alike. Take another --coupler, or symmetric weights."
         )
-    if np.any(core.parameters["detuning"]):
+    if np.any(core.parameters["detuning"]) and not cell.tuning:
         raise SizingError(
             f"the weights hold detunings, and {cell.name!r} has no tuning port: no element gives a cell another "
             "frequency. Take --level lc or phase, or weights without detuning."
         )
     tau = cycles / (known.f0_hz * core.duration)
-    built, limit, lsb, codes, clipped = _quantised(core, coupler, bits, full_scale, clip)
-    links = _links(built, coupler, known, tau, limit, codes)
+    factor = np.ones(len(core.edges)) if mismatch is None else mismatch
+    programmed = core if mismatch is None else replace(core, coupling=core.coupling / factor)
+    built, limit, lsb, codes, clipped = _quantised(programmed, coupler, bits, full_scale, clip)
+    if mismatch is not None:
+        built = replace(built, coupling=built.coupling * factor)
+    links = _links(built, coupler, known, tau, limit, codes, factor)
     pulling = _pulling(core, links, coupler, known)
     # couplers pull all cells alike on average: the reference then runs where the cells do
     carrier = known.f0_hz + float(pulling.mean()) / (2 * np.pi)
@@ -131,7 +151,7 @@ def size(
         cycles, carrier, known.f0_hz, tau, links, lsb, clipped,
         injection=_driven(core, "shil", known.shil.gain if known.shil else 0.0, tau, cell),
         reference=_driven(core, "bias", known.reference_gain, tau, cell),
-        as_built=built, pulling=pulling - pulling.mean(),
+        as_built=built, pulling=pulling - pulling.mean(), codes=codes,
     )  # fmt: skip
 
 
@@ -227,6 +247,7 @@ def _links(
     tau: float,
     limit: float,
     codes: Index | None,
+    factor: Array,
 ) -> Links:
     """A link a coupler; one that has no crossed wiring takes signed strengths or, if it can't, refuses."""
     functions = coupling_functions(known, coupler)
@@ -267,7 +288,7 @@ def _links(
     return Links(
         receiver=core.edges[edge, 0][order], sender=core.edges[edge, 1][order], edge=edge[order],
         crossed=np.concatenate([part[1] for part in parts])[order], strength=strength[:, order],
-        codes=None if magnitude is None else magnitude[:, order], full=full,
+        codes=None if magnitude is None else magnitude[:, order], factor=factor[edge[order]], full=full,
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -29,6 +29,7 @@ from netlists.printable import printable
 FORMAT = "ais-weights"
 VERSION = 1
 INITIAL_KINDS = ("uniform",)
+MODULES = "modules"  # the group that a network of modules has, and a grid has not
 
 Length = TypeVar("Length", int, int | None)
 
@@ -86,6 +87,13 @@ def read_weights(path: str | Path) -> Weights:
         WeightsError: with every problem found: the dataset, what was received and what was expected.
     """
     path = Path(path)
+    with opened_weights(path) as file:
+        return _read(path, file)
+
+
+@contextmanager
+def opened_weights(path: Path) -> Iterator[h5py.File]:
+    """The file, open for reading; whatever keeps it from being read is a WeightsError."""
     try:
         if not path.exists():
             raise WeightsError(path, ["no such file"])
@@ -93,7 +101,7 @@ def read_weights(path: str | Path) -> Weights:
             kind = "a folder" if path.is_dir() else "no regular file"
             raise WeightsError(path, [f"is {kind}; expected an HDF5 weights file"])
         with hdf5.opened(path) as file:
-            return _read(path, file)
+            yield file
     except OSError as error:  # no permission to look, or a disk that fails
         raise WeightsError(path, [f"can't be read ({error})"]) from error
     except Hdf5Error as error:
@@ -101,7 +109,10 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def _read(path: Path, file: h5py.File) -> Weights:
-    attributes, provenance = _attributes(path, file)
+    attributes, provenance = read_attributes(path, file)
+    if Reader(file).has(MODULES):
+        said = f"holds {MODULES}: a network for a thermodynamic substrate; expected a grid of nodes"
+        raise WeightsError(path, [said])
     model = FAMILIES[attributes.family]
     reader = Reader(file)
     shape = _grid_shape(reader)
@@ -160,7 +171,12 @@ def _parameter_shape(parameter: Parameter, chunks: Length, nodes: Length) -> tup
     return {"core": (), "node": (nodes,), "node-and-chunk": (chunks, nodes)}[parameter.scope]
 
 
-def _attributes(path: Path, file: h5py.File) -> tuple[WeightsAttributes, dict[str, Scalar]]:
+def read_attributes(path: Path, file: h5py.File) -> tuple[WeightsAttributes, dict[str, Scalar]]:
+    """The root attributes with a meaning, checked, and the others.
+
+    Raises:
+        WeightsError: with every problem found.
+    """
     raw = hdf5.attributes(file)
     if raw.get("format") != FORMAT:
         received = _quoted(raw["format"]) if "format" in raw else "absent"

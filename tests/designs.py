@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import sympy as sp
+from networks import random_network, resistive_network
 
+from device_models.conductances import Ota, TechnologyName, technology
 from device_models.elements import (
     GROUND,
     TIME,
@@ -25,8 +28,13 @@ from device_models.elements import (
     Source,
     Transconductance,
 )
+from netlists.bias import BiasConverter
 from netlists.circuit import GlobalParameter
+from netlists.conductances import conductances
 from netlists.design import AverageCurrent, Design, Frequency, Transient
+from netlists.network_circuit import compile_network
+from netlists.network_design import network_design, operating_point, settling
+from netlists.scaling import NetworkScaling
 
 g, load, ratio, k1, k2 = sp.symbols("g load ratio k_1 k_2", real=True)
 v, u, i = sp.symbols("v u i", real=True)
@@ -113,7 +121,7 @@ def array(rows: int = 2, columns: int = 3, *, raw: bool = True) -> Design:
             Source("dd", "voltage", ("vdd", GROUND), Dc(1.0)),
             Source("chunk", "voltage", ("chunk", GROUND), PiecewiseLinear(((0.0, 0.0), (1e-8, 1.0), (2e-8, 2.0)))),
         ),
-        transient=Transient(4e-8, 2e-11),
+        analysis=Transient(4e-8, 2e-11),
         initial={**{node: (k % 2) * 1.0 for k, node in enumerate([*nodes[0], *hidden])}, **dict.fromkeys(inside, 0.3)},
         saved=(*nodes[0], *hidden),
         measurements=(
@@ -151,7 +159,7 @@ def ladder() -> Design:
             Call("three", ("z", "w"), "section", {"r": 3.0}),
             Transconductance("back", (GROUND, "x"), ("w", "z"), -1e-3),
         ),
-        transient=Transient(4e-6, 2e-9, reltol=1e-6),
+        analysis=Transient(4e-6, 2e-9, reltol=1e-6),
         saved=("x", "y", "z", "w"),
     )  # fmt: skip
 
@@ -196,6 +204,18 @@ def every_element() -> Design:
             Resistor("x", ("x", GROUND), 1e3),
             Resistor("y", ("y", GROUND), 1e3),
         ),
-        transient=Transient(1e-6, 1e-9),
+        analysis=Transient(1e-6, 1e-9),
         initial={"x": -0.1, "one.in1": 1 / 3},
     )  # fmt: skip
+
+
+def network(name: TechnologyName, *, rest: bool = False, bits: int | None = None) -> Design:
+    """A Langevin network with couplings of both signs, wells, and a skip; of resistors alone where they have to do."""
+    wanted = resistive_network(4) if name == "passive" else random_network((4, 3), rank=2, quartic=0.3)
+    ota = Ota() if name == "ota" else None
+    scaling = NetworkScaling(tau=1e-8, capacitance=1e-11)
+    made = conductances(wanted, technology(name, ota))
+    converter = None if bits is None else BiasConverter(bits, float(np.abs(wanted.bias).max()))
+    circuit = compile_network(made, scaling, converter, ota)
+    analysis = operating_point(scaling) if rest else settling(scaling, 5.0)
+    return network_design(circuit, wanted.bias, analysis)

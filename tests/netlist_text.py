@@ -208,6 +208,7 @@ class Netlist:
     saved: set[str] = field(default_factory=set)
     measured: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stop: float = 0.0
+    at_rest: bool = False  # an operating point is asked for
     step: float = 0.0
     tolerances: dict[str, str] = field(default_factory=dict)
 
@@ -270,12 +271,15 @@ def _read_spice(lines: list[str], netlist: Netlist) -> None:
             path, value = re.fullmatch(r"v\((.*)\)=(.*)", words[1]).groups()
             netlist.initial[_spice_path(path)] = float(value)
         elif card in (".save", ".print"):
-            netlist.saved |= {_spice_path(w).lower() for w in words[1:] if w != "tran"}
+            netlist.saved |= {_spice_path(w).lower() for w in words[1:] if w not in ("tran", "dc")}
         elif card in (".meas", ".measure"):
             netlist.measured[words[2]] = tuple(_spice_path(w.lower()) for w in words[3:])
         elif card == ".tran":
             netlist.step, netlist.stop = float(words[1]), float(words[2])
             assert [w.lower() for w in words[3:]] == ["0", words[1], "uic"]
+        elif card == ".op":
+            assert len(words) == 1
+            netlist.at_rest = True
         elif card in (".options", ".option"):
             netlist.tolerances |= pairs_of(words[1:])
         elif card == ".end":
@@ -355,6 +359,8 @@ def read_spectre(files: Mapping[str, str], bench: str) -> Netlist:
             found = pairs_of(words[2:])
             netlist.stop, netlist.step = float(found["stop"]), float(found["maxstep"])
             assert (found["ic"], found["skipdc"]) == ("all", "yes")
+        elif words[1:] == ["dc"]:
+            netlist.at_rest = True
         else:
             part.lines.append(_spectre_element(words))
     assert spice is None

@@ -39,15 +39,16 @@ class NoisyRun:
 
 
 def noisy_run(
-    simulator: Simulator, core: AnalogCore, noise: Noise, devices: Devices = "compiled", *, sample: int = 0,
+    simulator: Simulator, core: AnalogCore, noise: Noise, devices: Devices = "compiled", *, step: float | None = None,
     reltol: float = 1e-6,
 ) -> NoisyRun:  # fmt: skip
-    """Runs the core from its sample's start in the solver's default steps under noise."""
-    steps = math.ceil(core.duration / noise.grid.solver_step)
+    """Runs the core from its first start in steps as long as the grid's, unless told otherwise."""
+    step = step or noise.grid.step
+    steps = math.ceil(core.duration / step)
     ability = simulator.call(capabilities)
     choice = choose(core, SCALING, steps, ability, devices, noise=noise.grid)
-    options = SolverOptions(reltol=reltol, step=SCALING.seconds(noise.grid.solver_step))
-    start = core.initial_states(0, sample)
+    options = SolverOptions(reltol=reltol, step=SCALING.seconds(step))
+    start = core.initial_states(0, 0)
     simulation = simulator.simulate(make_deck(choice, options, start, noise), limit_s=300)
     assert simulation.judgement.completed, simulation.judgement.reason
     return NoisyRun(from_simulation(simulation, start, SCALING, core.duration), simulation, noise)

@@ -75,7 +75,7 @@ def test_a_grid_is_a_product_with_the_weights(folder: Path) -> None:
     ]  # fmt: skip
     assert all(point.settings.rows == 60 for point in campaign.points)
     assert [point.source for point in campaign.points] == [0] * 4 + [1] * 4
-    assert campaign.describe(campaign.points[1]) == "a, bits=none, detuning=0.01"
+    assert campaign.describe(campaign.points[1]) == "a, bits=none, detuning=1%"
 
 
 def test_a_list_has_a_point_each_and_defaults_for_what_it_leaves_out(folder: Path) -> None:

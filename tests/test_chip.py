@@ -141,9 +141,10 @@ def test_without_non_idealities_nothing_is_touched(core: AnalogCore) -> None:
     ("level", "oscillator", "non_idealities", "said"),
     [
         ("ring", {}, {"bits": 5, "quantizer": "sign-magnitude"}, "codes its weights itself, with 3 legs and a sign"),
-        ("ring", {"coupler": "gm"}, {"detuning": 0.01}, "Take --level lc or phase"),
         (CELL, {}, {"detuning": 0.01}, "no element gives a cell of --level"),
-        ("van-der-pol", {}, {"temperature": 300}, "the elements of --level van-der-pol do not know it yet"),
+        (CELL, {}, {"detuning": 0.01}, "Take --level ring, lc or phase"),
+        (CELL, {}, {"corner": "slow"}, "is at the corner and temperature of the model files that its TOML names"),
+        ("van-der-pol", {}, {"temperature": 300}, "what is in a cell of --level van-der-pol is fixed. Take --level lc"),
     ],
 )  # fmt: skip
 def test_what_elements_can_not_show_is_refused(

@@ -55,7 +55,9 @@ def finished(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 # --- help
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["compile"], ["inspect"], ["doctor"], ["characterize"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["compile"], ["inspect"], ["doctor"], ["characterize"], ["compare"]]
+)
 def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
     result = ais(*command, "--help")
     assert result.exit_code == 0
@@ -73,6 +75,7 @@ def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
         "inspect": ["Example: ais inspect", "output folder"],
         "doctor": ["Exit code 2", "OSDI"],
         "characterize": ["Examples: ais characterize ring", "injection locking"],
+        "compare": ["Examples: ais compare out/new out/old", ":reference", "classifier:FILE"],
     }[command[0] if command else ""]
     for text in expected:
         assert text in words

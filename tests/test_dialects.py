@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from cores import core, symmetric_weights, window_grid
-from designs import CELL, INVERTER, SHIL, array, every_element, ladder
+from designs import CELL, INVERTER, SHIL, array, every_element, ladder, network
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netlist_text import (
@@ -32,6 +32,7 @@ from netlist_text import (
 )
 from test_printer import EXPRESSIONS, POINTS, exact, x, y, z
 
+from device_models.conductances import TECHNOLOGIES
 from device_models.elements import (
     GROUND,
     TIME,
@@ -59,7 +60,7 @@ from emulator.simulator import Simulator
 from emulator.verdict import Verdict
 from netlists.circuit import GlobalParameter
 from netlists.compile import compile_core
-from netlists.design import Design, Frequency, Transient, checked, node_exists
+from netlists.design import Design, Frequency, OperatingPoint, Transient, checked, node_exists
 from netlists.dialects.ngspice import SolverOptions, write_deck
 from netlists.dialects.write import DIALECTS, write_design_deck, write_design_files
 from netlists.phase_design import phase_design
@@ -71,6 +72,9 @@ DESIGNS = {
     "ladder": ladder(),
     "every element": every_element(),
     "larger": array(3, 4, raw=False),
+    **{f"network, {name}": network(name) for name in TECHNOLOGIES},
+    "network at rest": network("ota", rest=True),
+    "network with converters": network("differential", bits=5),
 }
 
 
@@ -104,8 +108,10 @@ def test_a_design_reads_back_as_the_same_circuit(name: str, dialect: str) -> Non
         assert found.pop("type") == model.polarity[0]
         assert {key: float(value) for key, value in found.items()} == model.parameters
     assert netlist.initial == {outer_path(node): value for node, value in design.initial.items()}
-    assert (netlist.stop, netlist.step) == (design.transient.stop, design.transient.step)
-    assert float(netlist.tolerances["reltol"]) == design.transient.reltol
+    if isinstance(design.analysis, Transient):
+        assert (netlist.stop, netlist.step) == (design.analysis.stop, design.analysis.step)
+    assert netlist.at_rest == isinstance(design.analysis, OperatingPoint)
+    assert float(netlist.tolerances["reltol"]) == design.analysis.reltol
     if design.saved:
         assert netlist.saved == asked_nodes(design) | asked_currents(design)
     assert set(netlist.measured) >= {m.name for m in design.measurements}
@@ -209,7 +215,7 @@ def designs(draw: st.DrawFn) -> Design:
         title=draw(st.text(max_size=30)), notes=(draw(st.text(max_size=30)),), blocks=(leaf, row), core=("row",),
         parameters=(GlobalParameter("pa", draw(numbers), draw(st.text(max_size=30))), GlobalParameter("pb", 0.5, "")),
         bench=tuple(call(name, outer, "row", P, Q) for name in distinct(1, 3)),
-        transient=Transient(1e-6, 1e-9),
+        analysis=Transient(1e-6, 1e-9),
     )  # fmt: skip
 
 
@@ -288,7 +294,7 @@ R = Resistor("r", ("a", GROUND), 1.0)
         (bench_of(R, behaviour="x\nshell"), "not a name of ngspice's behaviour"),
         (bench_of(R, parameters=(GlobalParameter("time", 1.0, ""),)), "can't be called 'time'"),
         (bench_of(R, core=("nothing",)), "no block is called nothing"),
-        (replace(bench_of(R), transient=Transient(0.0, 1.0)), "stop has to be a positive number"),
+        (replace(bench_of(R), analysis=Transient(0.0, 1.0)), "stop has to be a positive number"),
         (replace(bench_of(R), blocks=(CELL, INVERTER)), "no block 'inverter' before it"),
         (replace(bench_of(R), models=()), "no model card 'ais_pmos'"),
         (bench_of(R, Behavioural("s", ("a", GROUND), P, {}, sensed={P: "r"})), "the current of .r., which"),
@@ -316,7 +322,7 @@ def test_fixed_steps_are_asked_for_in_every_dialect() -> None:
         ("xyce", "erroption=1 delmax=1e-09"),
         ("spectre", "lteratio=1e12"),
     ]:
-        assert words in write_design_deck(replace(bench_of(R), transient=run), dialect)
+        assert words in write_design_deck(replace(bench_of(R), analysis=run), dialect)
         assert words not in write_design_deck(bench_of(R), dialect)
 
 
@@ -350,7 +356,7 @@ def test_paths_lead_through_calls_to_inner_nodes() -> None:
 def run_ngspice(
     simulator: Simulator, design: Design, vectors: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    deck = Deck(write_design_deck(design, "ngspice"), vectors, design.transient.stop)
+    deck = Deck(write_design_deck(design, "ngspice"), vectors, design.analysis.stop)
     result = simulator.simulate(deck, limit_s=60)
     assert result.verdict is Verdict.COMPLETED, result.judgement.reason
     return result.time, result.values
@@ -449,7 +455,7 @@ def test_gnucap_agrees_with_ngspice_on_a_linear_netlist(simulator: Simulator, tm
     if gnucap is None:
         pytest.skip("gnucap is not installed (a package of that name)")
     design, step = ladder(), 1e-9
-    design = replace(design, transient=replace(design.transient, step=step))
+    design = replace(design, analysis=replace(design.analysis, step=step))
     # the circuit is the writer's, the run is gnucap's: it has other options, and prints instead of saving
     ours_alone = re.compile(r"\.(options|save|tran|end\b(?!s))")
     circuit = [
@@ -458,7 +464,7 @@ def test_gnucap_agrees_with_ngspice_on_a_linear_netlist(simulator: Simulator, tm
     run = [
         f".print tran {' '.join(f'v({node})' for node in design.saved)}",
         ".options method=trap reltol=1e-6",
-        f".tran {step} {design.transient.stop} 0 uic > out.txt",
+        f".tran {step} {design.analysis.stop} 0 uic > out.txt",
         ".end",
         "",
     ]

@@ -16,7 +16,7 @@ from device_models.families import FAMILIES
 from device_models.noise import normals, philox
 from emulator.reference import RATES
 from netlists.core import AnalogCore
-from netlists.noise import LARGEST_LOSS, Noise, NoiseError, NoiseGrid, kept_variance, noise_grid
+from netlists.noise import LARGEST_LOSS, Noise, NoiseError, NoiseGrid, kept_variance, noise_grid, solver_step
 from netlists.non_idealities import NonIdealities
 from netlists.stiffness import fastest_rate
 
@@ -160,24 +160,41 @@ def test_rows_are_grid_points_unless_told_otherwise(rows: int, strength: float) 
     per_row = core.duration / rows / grid.step
     assert per_row == pytest.approx(round(per_row), abs=1e-9)
     assert 2 <= round(per_row) <= 8
-    assert (grid.sigma, grid.seed, grid.substeps) == (0.1, 3, 1)
+    assert (grid.sigma, grid.seed) == (0.1, 3)
     lost = 1 - kept_variance(fastest_rate(core) * grid.step)
     assert bool(remarks) == (lost > 1.1 * LARGEST_LOSS)
     if round(per_row) < 8:
         assert lost <= LARGEST_LOSS
 
 
-def test_a_coarse_grid_is_told_of_and_has_steps_of_the_solver_between_its_points() -> None:
+def test_a_coarse_grid_is_told_of() -> None:
     core = small_core(strength=2.0)
-    fine, _ = noise_grid(core, asked(noise=0.1), 200, 0)
-    coarse, (remark,) = noise_grid(core, asked(noise=0.1, noise_step=0.1), 200, 0)
-    assert fine is not None
-    assert coarse is not None
-    assert coarse.step == 0.1
-    assert coarse.step / coarse.substeps <= fine.step * (1 + 1e-9)
-    assert coarse.step / (coarse.substeps - 1) > fine.step
+    grid, (remark,) = noise_grid(core, asked(noise=0.1, noise_step=0.1), 200, 0)
+    assert grid == NoiseGrid(0.1, 0.1, 0)
     lost = 1 - kept_variance(0.1 * fastest_rate(core))
     assert f"their variance comes out up to {lost:.0%} low" in remark
+
+
+@pytest.mark.parametrize("step", [None, 0.1])
+@pytest.mark.parametrize("sigma", [1e-6, 0.1, 10.0])
+def test_the_solver_takes_a_whole_number_of_steps_between_grid_points(
+    sigma: float, step: float | None
+) -> None:
+    """More of them for stronger noise, a tighter tolerance or a coarse grid; never longer ones than a fine grid's."""
+    core = small_core()
+    grid, _ = noise_grid(core, NonIdealities(noise=sigma, noise_step=step), 200, 0)
+    fine, _ = noise_grid(core, NonIdealities(noise=sigma), 200, 0)
+    assert grid is not None
+    assert fine is not None
+    pieces = [grid.step / solver_step(core, grid, 200, reltol) for reltol in (1e-3, 1e-6, 1e-9, 1e-12)]
+    np.testing.assert_allclose(pieces, np.rint(pieces), atol=1e-9)
+    assert (np.diff(pieces) >= 0).all()
+    assert pieces[-1] > pieces[0]
+    assert all(grid.step / count <= fine.step * (1 + 1e-9) for count in pieces)
+    twice = replace(grid, sigma=4 * sigma)
+    more = grid.step / solver_step(core, twice, 200, 1e-9)
+    assert more <= 2 * pieces[2] + 1e-9, "the error goes as the square of the step"
+    assert more >= pieces[2]
 
 
 def test_no_noise_has_no_grid() -> None:

@@ -107,11 +107,25 @@ def test_a_coarse_grid_is_remarked(weights: Path, tmp_path: Path) -> None:
 # --- what can't be done
 
 
-@pytest.mark.parametrize("level", ["lc", "ring"])
-def test_waveform_levels_have_no_noise_yet(weights: Path, tmp_path: Path, level: str) -> None:
-    with pytest.raises(NoiseError, match=f"--level {level} has no noise yet: take --level phase"):
-        small_run(weights, tmp_path / "out", level=level, non_idealities=NOISE)
+def test_at_the_waveform_levels_the_grid_is_the_carriers(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        NoiseError, match="noise_step: at --level lc the grid of the noise is that of the carrier's"
+    ):
+        small_run(weights, tmp_path / "out", level="lc", non_idealities={"noise": 0.1, "noise_step": 0.1})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_tanks_says_all_that_its_phases_see(weights: Path, tmp_path: Path) -> None:
+    given = {"noise": 0.05, "temperature": 300.0, "corner": "slow"}
+    results = small_run(
+        weights, tmp_path / "out", level="lc", samples=1, oscillator={"cycles": 60}, non_idealities=given
+    )
+    said = json.loads(str(results.attributes["non_idealities"]))
+    assert {name: said[name]["value"] for name in given} == given
+    assert 0.05 < said["phase_noise"]["value"] < 0.0501
+    # 16 grid points a cycle
+    assert said["noise_step"]["value"] == pytest.approx(small_core().duration / 60 / 16)
+    assert str(results.rows["samples/verdict"][0]) == "COMPLETED"
 
 
 def test_noise_that_cannot_be_made_stops_before_any_work(weights: Path, tmp_path: Path) -> None:
@@ -137,8 +151,17 @@ def test_a_netlist_holds_the_samples_noise(devices: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "level"), [("xyce", "phase"), ("spectre", "phase"), ("verilog-a", "phase"), ("ngspice", "lc")]
+    ("dialect", "level"), [("xyce", "phase"), ("spectre", "phase"), ("verilog-a", "phase"), ("xyce", "lc")]
 )
 def test_noise_is_written_for_ngspice_alone(dialect: str, level: str) -> None:
-    with pytest.raises(NetlistError, match="noise is written for ngspice at the level phase alone"):
+    with pytest.raises(NetlistError, match="noise is written for ngspice alone, not for --dialect"):
         make_netlist(request(dialect, "behavioural", level), lambda _: None)
+
+
+def test_a_netlist_of_tanks_holds_their_noise_without_breakpoints() -> None:
+    given = {"non_idealities": {"temperature": 300}, "level": "lc", "oscillator": {"cycles": 30}}
+    asked = Request(small_core(), RunSettings.model_validate(given), "ngspice", "behavioural", sample=3)
+    bench = str(make_netlist(asked, lambda _: None).files["testbench.cir"])
+    assert bench.count("I=pwl(time,") == small_core().nodes
+    assert "thermal noise included" in bench
+    assert "Inoise_" not in bench

@@ -7,7 +7,8 @@
  *
  * Printed above this text: the family's sizes (OWN, FEATURES, PARAMETERS, INSTANCE_PARAMETERS, CHUNKS, ...), where its
  * parameters are (parameter_at, parameter_default), and time_terms, cell_features, cell_slopes and cell_rate,
- * derived from its one description. Printed below it: the descriptors, one for each number of neighbours.
+ * derived from its one description; and Noise, Bound and Drive, of osdi_noise.c or osdi_quiet.c. Printed below it: the
+ * descriptors, one for each number of neighbours.
  *
  * Here: an instance's data, what a cell does by itself, and what it stamps. See osdi_sweep.c for all at once.
  */

@@ -127,6 +127,20 @@ def element_lines(element: Element, spice: Spice) -> list[str]:
             return wrapped(head, [checked_name(block), *_assigned(parameters, spice)])
 
 
+def table_lines(
+    name: str, node: str, times: Sequence[str], amperes: Sequence[float], per_line: int = 8
+) -> list[str]:
+    """In ngspice, a current into a node that is linear between points (seconds), by an expression.
+
+    The points of a PWL source would be breakpoints: behind each ngspice takes a few short steps of backward Euler, and
+    an oscillator would run at another frequency than in equal steps.
+    """
+    points = [f"{time},{ampere:.12g}" for time, ampere in zip(times, amperes, strict=True)]
+    rows = [",".join(points[k : k + per_line]) for k in range(0, len(points), per_line)]
+    head = f"B{checked_name(name)} 0 {checked_name(node)} I=pwl(time,"
+    return [head, *(f"+ {row}," for row in rows[:-1]), f"+ {rows[-1]})"]
+
+
 def model_lines(model: MosModel) -> list[str]:
     """A model card."""
     words = [f"{checked_name(name)}={number(value)}" for name, value in model.parameters.items()]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from device_models.elements import checked_name
 from device_models.printers.ngspice import number
 from device_models.printers.osdi import NOISE_PARAMETERS
-from device_models.printers.spice import comments
+from device_models.printers.spice import comments, table_lines
 from netlists.circuit import Circuit, DeviceModel, Instance, VoltageSteps
 from netlists.core import Array
 from netlists.design import Measurement
@@ -143,7 +143,7 @@ def _library(circuit: Circuit) -> str:
             f".param {checked_name(parameter.name)} = {number(parameter.value)}",
         ]
     # those of cells that make noise hold the sample, and stand in the test bench
-    lines += map(_card, () if circuit.noise else circuit.models)
+    lines += map(_card, () if circuit.makes_noise else circuit.models)
     return "\n".join([*lines, "", *(f"{text}\n" for text in circuit.library)])
 
 
@@ -215,7 +215,7 @@ def _bench(
         lines += _continued([".save", *(f"v({node})" for node in circuit.state_nodes)])
     lines += measure_lines(measurements, ".meas", "param='{}'", checked_name)
     # compiled cells that make noise limit the steps by themselves, to a hair more than that
-    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.noise and circuit.models else (step, step)
+    first, longest = (FIRST_STRETCH * step, 1.01 * step) if circuit.makes_noise else (step, step)
     lines.append(f".tran {number(first)} {number(circuit.stop)} 0 {number(longest)} uic")
     return "\n".join([*lines, ".end", ""])
 
@@ -265,7 +265,7 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
         f"* Noise of {number(grid.sigma)} state units per root of model time, on a grid of {number(grid.step)}: "
         f"seed {grid.seed}, sample {noise.sample}"
     ]
-    if circuit.models:
+    if circuit.makes_noise:
         words = (grid.amplitude, grid.step * tau, step, *_halves(grid.seed), *_halves(noise.sample))
         told = dict(zip(NOISE_PARAMETERS, words, strict=True))
         return lines + [_card(replace(m, parameters={**m.parameters, **told})) for m in circuit.models]
@@ -274,9 +274,12 @@ def _noise(circuit: Circuit, noise: Noise | None, step: float) -> list[str]:
     times = [f"{t:.15g}" for t in (tau * grid.times(duration)).tolist()]
     amperes = circuit.scaling.conductance * noise.rates(len(circuit.state_nodes), duration)
     for node, row in zip(circuit.state_nodes, amperes.T.tolist(), strict=True):
+        name = f"noise_{node.rpartition('.')[2]}"
+        if circuit.tanks:
+            lines += table_lines(name, node, times, row)
+            continue
         points = [f"{t} {ampere:.12g}" for t, ampere in zip(times, row, strict=True)]
-        name = checked_name(f"Inoise_{node.rpartition('.')[2]}")
-        lines += _continued([name, "0", checked_name(node), "PWL(", *points, ")"])
+        lines += _continued([checked_name(f"I{name}"), "0", checked_name(node), "PWL(", *points, ")"])
     return lines
 
 

@@ -13,7 +13,7 @@ from device_models.printers.spectre import (
     spectre_model_lines,
 )
 from netlists.circuit import GlobalParameter
-from netlists.design import Design
+from netlists.design import Design, Transient
 from netlists.dialects.deck import Dialect
 from netlists.dialects.spice_deck import joined_path, kept_currents, kept_nodes, measure_lines
 
@@ -46,12 +46,17 @@ def _initial(initial: Mapping[str, float]) -> list[str]:
 
 
 def _run(design: Design) -> list[str]:
-    run = design.transient
+    run = design.analysis
     lines = [
         f"tolerances options reltol={number(run.reltol)} vabstol={number(run.vntol)} iabstol={number(run.abstol)}",
-        f"run tran stop={number(run.stop)} maxstep={number(run.step)} method={_METHODS[run.method]} "
-        f"ic=all skipdc=yes{' lteratio=1e12' if run.fixed else ''}",
     ]
+    if isinstance(run, Transient):
+        lines.append(
+            f"run tran stop={number(run.stop)} maxstep={number(run.step)} method={_METHODS[run.method]} "
+            f"ic=all skipdc=yes{' lteratio=1e12' if run.fixed else ''}"
+        )
+    else:
+        lines.append("run dc")
     nodes, currents = kept_nodes(design), [f"v{name}:p".lower() for name in kept_currents(design)]
     kept = [*map(_path, nodes), *currents]
     if nodes:

@@ -14,9 +14,10 @@ from device_models.printers.spice import (
     element_lines,
     full_name,
     model_lines,
+    table_lines,
     wrapped,
 )
-from netlists.design import Design
+from netlists.design import Design, Transient
 from netlists.dialects.deck import Dialect
 from netlists.dialects.spice_deck import (
     SPICE_FILES,
@@ -44,17 +45,24 @@ def _theirs(design: Design) -> list[str]:
 
 
 def _run(design: Design) -> list[str]:
-    run = design.transient
-    lines = [
-        f".options method={run.method} reltol={number(run.reltol)} vntol={number(run.vntol)} "
-        f"abstol={number(run.abstol)} chgtol={number(run.chgtol)}{' trtol=1e12 itl4=100' if run.fixed else ''}"
-    ]
+    run = design.analysis
+    tolerances = f"reltol={number(run.reltol)} vntol={number(run.vntol)} abstol={number(run.abstol)}"
+    if isinstance(run, Transient):
+        fixed = " trtol=1e12 itl4=100" if run.fixed else ""
+        lines = [f".options method={run.method} {tolerances} chgtol={number(run.chgtol)}{fixed}"]
+        analysis = f".tran {number(run.step)} {number(run.stop)} 0 {number(run.step)} uic"
+    else:
+        lines, analysis = [f".options {tolerances}"], ".op"
+    told = ["* Noise: currents into the outputs, linear between points"] if design.noise else []
+    for current in design.noise:
+        told += table_lines(current.name, _path(current.node), current.times, current.amperes)
+    lines = told + lines
     nodes = kept_nodes(design)
     if nodes:
         currents = kept_currents(design)
         lines += wrapped(".save", [*(f"v({_path(n)})" for n in nodes), *(f"i(v{name})" for name in currents)])
     lines += measure_lines(design.measurements, ".meas", "param='{}'", _path)
-    return [*lines, f".tran {number(run.step)} {number(run.stop)} 0 {number(run.step)} uic"]
+    return [*lines, analysis]
 
 
 def _more(design: Design) -> dict[str, str]:

@@ -26,14 +26,22 @@ def write_design_files(design: Design, dialect: DesignDialect) -> dict[str, str]
     Raises:
         ValueError: what the dialect can't say, by element, and what to do about it.
     """
+    if design.noise and dialect != "ngspice":
+        raise ValueError(
+            f"noise currents are written for ngspice alone, not for {dialect}: leave the noise out"
+        )
     return write_files(design, DIALECTS[dialect])
 
 
 def write_design_deck(design: Design, dialect: DesignDialect) -> str:
     """The same netlist as one text."""
-    names = DIALECTS[dialect].files
-    files = write_design_files(design, dialect)
+    return joined_deck(write_design_files(design, dialect), DIALECTS[dialect])
+
+
+def joined_deck(files: Mapping[str, str], dialect: Dialect) -> str:
+    """Files of a dialect's as one text: the test bench with the others in place of their names."""
+    names = dialect.files
     text = files[names["testbench"]]
     for name in (names["cells"], names["core"]):
-        text = text.replace(f"{DIALECTS[dialect].include(name)}\n", files.get(name, ""))
+        text = text.replace(f"{dialect.include(name)}\n", files.get(name, ""))
     return text

@@ -7,7 +7,7 @@ from functools import partial
 from device_models.printers.ngspice import number
 from device_models.printers.spice import block_text, element_lines, model_lines, wrapped
 from device_models.printers.xyce import XYCE
-from netlists.design import Design
+from netlists.design import Design, Transient
 from netlists.dialects.deck import Dialect
 from netlists.dialects.spice_deck import (
     SPICE_FILES,
@@ -34,6 +34,9 @@ def _theirs(design: Design) -> list[str]:
         if not card.lower().startswith(".option"):
             lines.append(option)
             continue
+        if all(word.lower().startswith("temp=") for word in words):
+            lines.append(f".options device {' '.join(words)}")
+            continue
         if any(not word.lower().startswith("scale=") for word in words):
             raise ValueError(
                 f"Xyce has no equal of {option!r}: only scale=… can be carried over; take the option out, "
@@ -44,9 +47,15 @@ def _theirs(design: Design) -> list[str]:
 
 
 def _run(design: Design) -> list[str]:
-    run = design.transient
+    run = design.analysis
     nodes = [f"V({_path(node)})" for node in kept_nodes(design)] or ["V(*)"]
     currents = [f"I(V{name})" for name in kept_currents(design)]
+    if not isinstance(run, Transient):
+        return [
+            f".options nonlin reltol={number(run.reltol)} abstol={number(run.vntol)}",
+            *wrapped(".print dc", [*nodes, *currents]),
+            ".op",
+        ]
     return [
         f".options timeint method={run.method} reltol={number(run.reltol)} abstol={number(run.vntol)}"
         + (f" erroption=1 delmax={number(run.step)}" if run.fixed else ""),

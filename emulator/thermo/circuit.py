@@ -1,0 +1,158 @@
+"""A Langevin network as a circuit that ngspice runs: chosen, compiled, and its operating points found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from device_models.conductances import Ota, TechnologyName, technology
+from emulator.ngspice import Capabilities, Deck, Simulation
+from emulator.simulator import Simulator
+from netlists.bias import BiasConverter
+from netlists.conductances import ConductanceError, conductances, realised
+from netlists.core import Array
+from netlists.design import Analysis, Design, Transient
+from netlists.dialects.ngspice_sweep import write_sweep_deck
+from netlists.dialects.write import write_design_deck
+from netlists.network import LangevinNetwork, NetworkError, require_confining, spectrum
+from netlists.network_circuit import NetworkCircuit, compile_network
+from netlists.network_design import network_design, operating_point
+from netlists.scaling import NetworkScaling
+
+TIME_LIMIT_S = 600.0
+MOST_TOGETHER = 256  # inputs in one analysis: a table's line is read as a whole
+
+
+class CircuitFailed(RuntimeError):
+    """The simulation of a network did not complete; the message carries its verdict."""
+
+
+class NetworkSettings(BaseModel):
+    """How a network becomes a circuit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    realization: Annotated[TechnologyName, Field(description="how negative conductances are made")] = "ideal"
+    scaling: NetworkScaling = Field(default_factory=NetworkScaling, description="model units to SI")
+    ota: Ota = Field(default_factory=Ota, description="amplifiers of the realization ota")
+    clip: bool = Field(False, description="set conductances that can't be made to the nearest that can")
+    bias_bits: int | None = Field(
+        None, ge=1, le=24, description="of the forces' converters; None: ideal sources"
+    )
+
+
+def circuit_of(
+    network: LangevinNetwork, settings: NetworkSettings, largest_bias: float | None = None
+) -> tuple[NetworkCircuit, tuple[str, ...]]:
+    """The circuit of a network, and remarks on what that took.
+
+    Args:
+        network: whose potential has a bottom.
+        settings: how.
+        largest_bias: force that is the converters' full scale; None is the largest of the network's own.
+
+    Raises:
+        NetworkError: a potential without a bottom.
+        ConductanceError: conductances that can't be made, or that leave no bottom when clipped.
+    """
+    require_confining(network)
+    ota = settings.ota if settings.realization == "ota" else None
+    wanted = conductances(network, technology(settings.realization, ota))
+    made, remark = realised(wanted, settings.scaling, clip=settings.clip)
+    free = np.flatnonzero(network.quartic == 0)
+    matrix = made.matrix()[np.ix_(free, free)]
+    if len(free) and not spectrum((matrix + matrix.T) / 2).positive:
+        raise ConductanceError(f"as it can be made the network has no resting point any more: {remark}")
+    converter = None
+    if settings.bias_bits is not None:
+        full_scale = float(np.abs(network.bias).max()) if largest_bias is None else largest_bias
+        if not full_scale > 0:
+            raise NetworkError("all forces are 0; expected some, for the full scale of their converters")
+        converter = BiasConverter(settings.bias_bits, full_scale)
+    return compile_network(made, settings.scaling, converter, ota), (remark,) if remark else ()
+
+
+@dataclass(frozen=True)
+class CircuitSolver:
+    """Equilibria of networks as operating points of their circuits: what ``thermo.evaluation`` calls a solver.
+
+    Attributes:
+        simulator: that runs them.
+        ability: of its ngspice.
+        settings: how networks become circuits.
+    """
+
+    simulator: Simulator
+    ability: Capabilities
+    settings: NetworkSettings = field(default_factory=NetworkSettings)
+
+    def __call__(self, network: LangevinNetwork, biases: Array, /) -> Array:
+        """(S, N) operating points under (S, N) forces, in model units.
+
+        Raises:
+            ConductanceError, NetworkError: as ``circuit_of``.
+            CircuitFailed: no operating point was found.
+        """
+        circuit, _ = circuit_of(network, self.settings, float(np.abs(biases).max(initial=0.0)))
+        return operating_points(self.simulator, self.ability, circuit, biases)[0]
+
+
+def operating_points(
+    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array
+) -> tuple[Array, Simulation]:
+    """(S, N) operating points under (S, N) forces, in model units, and the last simulation.
+
+    Raises:
+        BiasError: forces beyond the converters' full scale.
+        CircuitFailed: no operating point was found.
+    """
+    design = network_design(circuit, None, operating_point(circuit.scaling))
+    counts = circuit.inventory(design.bench)
+    found = []
+    for first in range(0, len(biases), MOST_TOGETHER):
+        sets = biases[first : first + MOST_TOGETHER]
+        text = write_sweep_deck(with_klu(design, ability), circuit.currents(sets))
+        nodes = len(circuit.nodes)
+        deck = Deck(
+            text, circuit.wires, None, points=len(sets),
+            # a table a node, and the source that counts with its node and branch current
+            devices={**counts.devices, "behavioural": counts.devices.get("behavioural", 0) + nodes, "voltage": 1},
+            unknowns=counts.unknowns + 2,
+        )  # fmt: skip
+        simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
+        found.append(circuit.states(simulation.values))
+    return np.concatenate(found), simulation
+
+
+def element_deck(
+    circuit: NetworkCircuit,
+    bias: Array,
+    analysis: Analysis,
+    ability: Capabilities,
+    start: Array | None = None,
+) -> Deck:
+    """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for."""
+    design = network_design(circuit, bias, analysis, start)
+    counts = circuit.inventory(design.bench)
+    stop = analysis.stop if isinstance(analysis, Transient) else None
+    text = write_design_deck(with_klu(design, ability), "ngspice")
+    return Deck(text, circuit.wires, stop, counts.devices, counts.unknowns)
+
+
+def with_klu(design: Design, ability: Capabilities) -> Design:
+    """The design solved by KLU where there is one: a module's matrix is dense, and takes a tenth of the time."""
+    return replace(design, options=(*design.options, ".options klu")) if ability.klu else design
+
+
+def completed(simulation: Simulation) -> Simulation:
+    """The simulation, if it completed.
+
+    Raises:
+        CircuitFailed: it did not.
+    """
+    if not simulation.judgement.completed:
+        raise CircuitFailed(f"{simulation.verdict}: {simulation.judgement.reason}")
+    return simulation

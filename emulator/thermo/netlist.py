@@ -1,0 +1,124 @@
+"""The netlist of a Langevin network, for ``ais compile``: parts, modules, skips, and a bench that lets it settle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.netlist_files import Dialect, NetlistError
+from emulator.thermo.circuit import NetworkSettings, circuit_of
+from netlists.bilinear import wiring
+from netlists.circuit import Inventory
+from netlists.core import Array
+from netlists.dialects.write import write_design_files
+from netlists.network_circuit import NetworkCircuit
+from netlists.network_design import network_design, settling
+from netlists.network_file import Substrate
+
+TIME_CONSTANTS = 10.0  # of the slowest mode, that the bench runs for
+OWN_BIAS = "bias"  # in place of a split's name: the one that the file holds
+
+
+@dataclass(frozen=True)
+class NetworkNetlist:
+    """A netlist, ready to be put in a folder.
+
+    Attributes:
+        title: what it is, in a line.
+        files: name to content.
+        inventory: elements by kind.
+        facts: what else a user should know: name and value.
+        remarks: what a user should be warned of.
+    """
+
+    title: str
+    files: Mapping[str, str]
+    inventory: Inventory
+    facts: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
+
+
+def forces_of(substrate: Substrate, split: str | None) -> tuple[str, Array]:
+    """Name and (S, N) forces of the inputs of a split; None is ``test`` where there is such, or the file's own bias.
+
+    Raises:
+        NetworkError: no such inputs, or no interface to turn them into forces.
+    """
+    if split is None:
+        split = "test" if "test" in substrate.inputs and substrate.interface is not None else OWN_BIAS
+    if split == OWN_BIAS:
+        return split, substrate.network.bias[None]
+    return split, substrate.biases(split)
+
+
+def network_netlist(
+    substrate: Substrate,
+    settings: NetworkSettings,
+    dialect: Dialect,
+    split: str | None,
+    sample: int,
+    reltol: float = 1e-6,
+) -> NetworkNetlist:
+    """The files of a network in a dialect, its bench driven by one input.
+
+    Raises:
+        NetworkError: no such inputs, or a potential without a bottom.
+        ConductanceError: conductances that can't be made.
+        NetlistError: a dialect that has no circuits, or an input that is not there.
+    """
+    if dialect == "verilog-a":
+        raise NetlistError(
+            "--dialect verilog-a holds the cells of the phase level, and a network of modules is made of circuit "
+            "elements: take --dialect ngspice, xyce or spectre"
+        )
+    name, biases = forces_of(substrate, split)
+    if sample >= len(biases):
+        raise NetlistError(f"--sample {sample}: there are {len(biases)} inputs {name!r}, counted from 0")
+    circuit, remarks = circuit_of(substrate.network, settings, float(np.abs(biases).max()))
+    slowest = float(np.abs(np.linalg.eigvals(circuit.conductances.matrix()).real).min())
+    duration = TIME_CONSTANTS / slowest
+    design = network_design(
+        circuit, biases[sample], settling(circuit.scaling, duration, reltol),
+        notes=(
+            f"Input {sample} of {name}: its force steps from 0 at time 0, and the run lasts {TIME_CONSTANTS:g} time "
+            f"constants of the slowest mode",
+        ),
+    )  # fmt: skip
+    try:
+        files = write_design_files(design, dialect)
+    except ValueError as error:  # what the dialect lacks, by element
+        raise NetlistError(str(error)) from error
+    counted = circuit.inventory(design.bench)
+    return NetworkNetlist(circuit.title, files, counted, tuple(_facts(circuit, duration)), remarks)
+
+
+def _facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:
+    made, scaling = circuit.conductances, circuit.scaling
+    couplings = np.concatenate([module.strength for module in made.modules])
+    own = np.concatenate([module.own for module in made.modules])
+    found = [
+        ("realization", f"{circuit.technology.name}: {circuit.technology.title}"),
+        ("nodes", f"{made.nodes} in {len(made.modules)} modules"),
+        (
+            "couplings",
+            f"{int((couplings < 0).sum())} resistive, {int((couplings > 0).sum())} negative; D(D − 1)/2 a module",
+        ),
+        ("own conductances", f"{int((own > 0).sum())} positive, {int((own < 0).sum())} negative"),
+    ]
+    for number, skip in enumerate(made.skips, 1):
+        counts = wiring(skip)
+        found.append((
+            f"skip {number}",
+            f"rank {skip.rank}: {counts.bus} transconductors (4Dk) where products would take {counts.dense} (2D²); as "
+            f"many at rank {counts.break_even:g}",
+        ))  # fmt: skip
+    found += [
+        (
+            "unit",
+            f"{scaling.volts:g} V of state, {scaling.conductance:.4g} S, {scaling.current:.4g} A of force",
+        ),
+        ("time", f"tau = {scaling.tau:.6g} s; the bench runs {scaling.seconds(duration):.4g} s"),
+    ]
+    return found

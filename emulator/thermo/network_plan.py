@@ -1,0 +1,120 @@
+"""What ``ais run`` does with a Langevin network: settings, and all that can be known before a simulator runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from device_models.adc import AdcSettings
+from emulator.thermo.circuit import NetworkSettings, circuit_of
+from emulator.thermo.netlist import forces_of
+from emulator.thermo.sampling import Injection, injection
+from netlists.core import Array
+from netlists.network import LangevinNetwork, NetworkError
+from netlists.network_circuit import NetworkCircuit
+from netlists.network_file import NetworkFile, read_network
+
+NoiseAsked = Literal["off", "on", "johnson"]
+HEADROOM = 1.25  # of the converter's full scale over the largest visible state
+
+
+class NetworkRunSettings(BaseModel):
+    """What is simulated of a network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: str | None = Field(
+        None, description="inputs; None: test, or the file's own bias where it has none"
+    )
+    samples: int | None = Field(None, ge=1, description="how many of them; None: all")
+    circuit: NetworkSettings = Field(default_factory=NetworkSettings, description="how it becomes a circuit")
+    settle: int = Field(4, ge=0, description="inputs whose settling is simulated: the first so many")
+    noise: NoiseAsked = Field("off", description="off, on (isotropic), or johnson (of every conductance)")
+    noise_step: float | None = Field(None, gt=0, description="model time between the noise's grid points")
+    averaging: float = Field(
+        50.0, ge=1, description="time constants of the slowest mode that a readout averages"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
+    adc_bits: int = Field(8, ge=1, le=16, description="resolution of the converter")
+    adc_range: float | None = Field(
+        None, gt=0, description="its full scale, either way; None: what the states take"
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all inputs.
+
+    Attributes:
+        file, settings: what was asked for.
+        name: of the inputs.
+        biases: (S, N) forces asked for.
+        circuit: the network as a circuit.
+        drive: the noise, or None.
+        remarks: what a user should be told.
+    """
+
+    file: NetworkFile
+    settings: NetworkRunSettings
+    name: str
+    biases: Array
+    circuit: NetworkCircuit
+    drive: Injection | None
+    remarks: tuple[str, ...]
+
+    @property
+    def network(self) -> LangevinNetwork:
+        """As it was trained."""
+        return self.file.substrate.network
+
+    @cached_property
+    def matrix(self) -> Array:
+        """(N, N) M of the conductances as made."""
+        return self.circuit.conductances.matrix()
+
+    @cached_property
+    def forces(self) -> Array:
+        """(S, N) forces as sources or converters make them."""
+        return self.circuit.forces(self.biases)
+
+    @cached_property
+    def slowest(self) -> float:
+        """Rate of the slowest mode as made."""
+        return float(np.abs(np.linalg.eigvals(self.matrix).real).min())
+
+    @cached_property
+    def adc(self) -> AdcSettings:
+        """The converter: its full scale as asked for, or what visible nodes take at rest over all inputs, and more."""
+        reach = self.settings.adc_range
+        if reach is None:
+            visible = np.linalg.solve(self.matrix, self.forces.T)[self.network.visible]
+            reach = HEADROOM * float(np.abs(visible).max()) or 1.0
+        return AdcSettings(bits=self.settings.adc_bits, low=-reach, high=reach)
+
+
+def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
+    """Reads and checks all there is to check before a simulator runs.
+
+    Raises:
+        WeightsError, NetworkError, ConductanceError, BiasError, NoiseError: unusable input.
+    """
+    file = read_network(path)
+    network = file.substrate.network
+    name, biases = forces_of(file.substrate, settings.split)
+    if settings.samples is not None and settings.samples > len(biases):
+        raise NetworkError(f"{settings.samples} inputs {name!r} are asked for; the file holds {len(biases)}")
+    biases = biases[: settings.samples]
+    circuit, remarks = circuit_of(network, settings.circuit, float(np.abs(biases).max()))
+    drive = None
+    if settings.noise != "off":
+        drive = injection(
+            network, "isotropic" if settings.noise == "on" else "johnson", settings.seed,
+            step=settings.noise_step, made=circuit.conductances, scaling=circuit.scaling,
+        )  # fmt: skip
+        remarks = (*remarks, *drive.remarks)
+    return Plan(file, settings, name, biases, circuit, drive, remarks)

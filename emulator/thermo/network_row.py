@@ -1,0 +1,217 @@
+"""One input of a network's run: its operating point, settling, sampling and readout, each against linear algebra."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from device_models.adc import digitise
+from emulator.ngspice import Capabilities
+from emulator.simulator import Simulator
+from emulator.thermo.circuit import CircuitFailed
+from emulator.thermo.equilibrium import equilibrium
+from emulator.thermo.network_plan import Plan
+from emulator.thermo.relaxation import relaxation, settling_time
+from emulator.thermo.sampling import (
+    Equilibrium,
+    averaged,
+    covariance_error,
+    expected_covariance,
+    sample_equilibrium,
+)
+from emulator.thermo.thermal import averaged_noise
+from emulator.thermo.transients import Run, cells, run_cells, run_elements
+from netlists.core import Array, Index
+from netlists.network import NetworkError
+
+SETTLING = 8.0  # time constants of the slowest mode that a settling transient lasts
+SETTLED = 0.01
+ROWS = 200
+AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
+REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
+SPREAD = 2.0  # times its standard error, that a covariance may be off
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one simulation adds to an input's row.
+
+    Attributes:
+        rows: dataset to value.
+        faults: what is not as linear algebra says.
+        cpu_s: processor seconds of the simulator.
+        readout: (N,) states that are read out, if it says so.
+    """
+
+    rows: dict[str, Any]
+    faults: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
+    readout: Array | None = None
+
+
+def input_row(
+    plan: Plan, simulator: Simulator, ability: Capabilities, index: int, rest: Array, cpu_s: float
+) -> dict[str, Any]:
+    """Everything of one input by dataset, as arrays of one row.
+
+    Args:
+        plan: of the run.
+        simulator, ability: its ngspice.
+        index: number of the input.
+        rest: (N,) its operating point.
+        cpu_s: processor seconds that took.
+    """
+    as_made = rest_as_made(plan.matrix, plan.network.quartic, plan.forces[index], rest)
+    trained, error = _rest_of_network(plan, index), _relative(rest, as_made)
+    faults = []
+    if not error <= _rest_tolerance(plan, as_made):
+        faults.append(f"operating point off by {error:.2g}")
+    parts = [
+        _settling(plan, simulator, ability, index, as_made),
+        _sampling(plan, simulator, ability, index, as_made),
+    ]
+    visible, shown = plan.network.visible, rest
+    values: dict[str, Any] = {
+        "inputs/index": index, "inputs/force": plan.forces[index], "rest/circuit": rest, "rest/as_made": as_made,
+        "rest/network": trained, "rest/error": error, "rest/error_network": _relative(rest, trained),
+    }  # fmt: skip
+    for part in parts:
+        values |= part.rows
+        faults += part.faults
+        cpu_s += part.cpu_s
+        shown = shown if part.readout is None else part.readout
+    codes, wanted = digitise(shown[visible], plan.adc), digitise(as_made[visible], plan.adc)
+    values |= {
+        "readout/analog": shown[visible], "readout/analog_reference": as_made[visible],
+        "readout/codes": codes, "readout/codes_reference": wanted,
+        "readout/codes_within_1lsb": float(np.mean(np.abs(codes - wanted) <= 1)),
+        "verdict/accepted": not faults, "timing/simulator_cpu": cpu_s,
+    }  # fmt: skip
+    rows = {name: np.asarray(value)[None] for name, value in values.items()}
+    return {**rows, "verdict/reason": np.array(["; ".join(faults)], dtype=object)}
+
+
+def rest_as_made(matrix: Array, quartic: Array, force: Array, near: Array) -> Array:
+    """(N,) equilibrium of b = M x + 4 J4 x³ next to a state, by one Newton step: exact where there is no quartic."""
+    left = force - matrix @ near - 4 * quartic * near**3
+    return np.asarray(near + np.linalg.solve(matrix + np.diag(12 * quartic * near**2), left))
+
+
+def _rest_of_network(plan: Plan, index: int) -> Array:
+    try:
+        return np.asarray(equilibrium(plan.network, plan.biases[index : index + 1])[0])
+    except NetworkError:  # several equilibria, which no figure can be about
+        return np.full(plan.network.nodes, np.nan)
+
+
+def _relative(found: Array, wanted: Array) -> float:
+    size = float(np.linalg.norm(wanted))
+    return float(np.linalg.norm(found - wanted)) / (size or 1.0)
+
+
+def _rest_tolerance(plan: Plan, rest: Array) -> float:
+    """Amplifiers depart from their slope by the square of the signal over their input range."""
+    if plan.circuit.technology.name != "ota":
+        return REST_TOLERANCE
+    volts = float(np.abs(rest).max()) * plan.circuit.scaling.volts
+    return REST_TOLERANCE + (volts / plan.settings.circuit.ota.input_range) ** 2
+
+
+def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: int, rest: Array) -> Part:
+    """The step from 0 to the input's force."""
+    visible = plan.network.visible
+    rows: dict[str, Any] = {
+        "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
+        "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
+    }  # fmt: skip
+    # where rates depend on the state, no mode has one on the way
+    if index >= plan.settings.settle or plan.network.quartic.any():
+        return Part(rows)
+    try:
+        run = _settle(plan, simulator, ability, index)
+    except CircuitFailed as failure:
+        return Part(rows, [f"settling: {failure}"])
+    found = relaxation(run, rest, plan.matrix)
+    at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
+    rows |= {
+        "settling/rate_error": found.error, "settling/modes": len(found.rates), "settling/slowest": found.slowest,
+        "settling/time": settling_time(run, rest, visible, SETTLED),
+        "settling/row_time": run.time[at], "settling/visible": run.states[np.ix_(at, visible)],
+    }  # fmt: skip
+    # an amplifier's pole is part of the circuit and not of the matrix
+    checked = plan.circuit.technology.name != "ota"
+    wrong = checked and not found.error <= RATE_TOLERANCE
+    faults = [f"a mode's rate is off by {found.error:.2g}"] if wrong else []
+    return Part(rows, faults, run.simulation.statistics.cpu_s)
+
+
+def _settle(plan: Plan, simulator: Simulator, ability: Capabilities, index: int) -> Run:
+    """As cells where the circuit is the equation, else element by element."""
+    duration, start = SETTLING / plan.slowest, np.zeros(plan.network.nodes)
+    if plan.circuit.technology.name != "ideal":
+        return run_elements(
+            simulator, ability, plan.circuit, plan.biases[index], duration, start, points=ROWS
+        )
+    scaling = plan.circuit.scaling
+    prepared = cells(plan.network, plan.forces[index], duration, ROWS, ability, scaling, matrix=plan.matrix)
+    return run_cells(simulator, prepared, start)
+
+
+def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: int, rest: Array) -> Part:
+    """The run under noise, as cells."""
+    nothing = np.full(plan.network.nodes, math.nan)
+    lengths = np.array([length for length in AVERAGES if length <= plan.settings.averaging])
+    empty = np.full(len(lengths), math.nan)
+    rows: dict[str, Any] = {
+        "equilibrium/mean": nothing, "equilibrium/variance": nothing, "equilibrium/variance_expected": nothing,
+        "equilibrium/covariance_error": math.nan, "equilibrium/covariance_bound": math.nan,
+        "equilibrium/boltzmann_error": math.nan,
+        "averaging/times": lengths, "averaging/variance": empty, "averaging/expected": empty,
+    }  # fmt: skip
+    if plan.drive is None:
+        return Part(rows)
+    points = math.ceil(plan.settings.averaging / plan.slowest / plan.drive.grid.step)
+    try:
+        found = sample_equilibrium(
+            simulator, ability, plan.network, plan.forces[index], plan.drive, plan.circuit.scaling, rest, points,
+            index, plan.matrix,
+        )  # fmt: skip
+    except CircuitFailed as failure:
+        return Part(rows, [f"under noise: {failure}"])
+    rows |= {
+        "equilibrium/mean": found.mean, "equilibrium/variance": np.diag(found.covariance),
+        "averaging/variance": _averages(found, lengths / plan.slowest, plan.network.visible),
+    }  # fmt: skip
+    faults = [] if plan.network.quartic.any() else _against_closed_forms(plan, found, lengths, rows)
+    return Part(rows, faults, found.cpu_s, found.mean)
+
+
+def _against_closed_forms(plan: Plan, found: Equilibrium, lengths: Array, rows: dict[str, Any]) -> list[str]:
+    """Adds what is expected of a linear network to its rows; returns what is not met."""
+    assert plan.drive is not None
+    expected = expected_covariance(plan.matrix, plan.drive)
+    error, bound = covariance_error(plan.matrix, found, expected)
+    boltzmann = plan.network.kt * np.asarray(np.linalg.inv(plan.matrix), dtype=np.float64)
+    rows |= {
+        "equilibrium/variance_expected": np.diag(expected), "equilibrium/covariance_error": error,
+        "equilibrium/covariance_bound": bound,
+        "equilibrium/boltzmann_error": covariance_error(plan.matrix, found, boltzmann)[0],
+    }  # fmt: skip
+    if plan.drive.kind == "isotropic":
+        rows["averaging/expected"] = averaged_noise(plan.network, lengths / plan.slowest) ** 2
+    if error <= SPREAD * bound:
+        return []
+    return [f"covariance off by {error:.2g}, {error / bound:.2g} standard errors"]
+
+
+def _averages(found: Equilibrium, times: Array, shown: Index) -> Array:
+    """(L,) mean variance of averages over each of the times, about the mean of the whole run; NaN of fewer than two."""
+    variances = []
+    for time in times.tolist():
+        blocks = averaged(found, shown, max(1, round(time / found.spacing)))
+        # the mean that it is about is of these very blocks
+        variances.append(float(np.mean(blocks.var(axis=0, ddof=1))) if len(blocks) > 1 else math.nan)
+    return np.array(variances)

@@ -1,0 +1,64 @@
+"""A compiled Langevin network as a design: with its forces, its start and an analysis, for every dialect."""
+
+from __future__ import annotations
+
+from netlists.core import Array
+from netlists.design import Design, OperatingPoint, Transient
+from netlists.network_circuit import NetworkCircuit
+from netlists.scaling import NetworkScaling
+
+_POINTS = 2000  # of a settling transient, at least
+
+
+def operating_point(scaling: NetworkScaling, reltol: float = 1e-9) -> OperatingPoint:
+    """The analysis that finds where a network rests."""
+    return OperatingPoint(reltol, reltol * scaling.volts, reltol * scaling.current)
+
+
+def settling(
+    scaling: NetworkScaling, duration: float, reltol: float = 1e-6, points: int = _POINTS
+) -> Transient:
+    """The analysis of a network that is let go for ``duration`` model time units, ``points`` steps or more."""
+    stop = scaling.seconds(duration)
+    return Transient(
+        stop, stop / points, reltol, vntol=1e-2 * reltol * scaling.volts, abstol=1e-3 * reltol * scaling.current,
+        chgtol=1e-6 * scaling.capacitance * scaling.volts,
+    )  # fmt: skip
+
+
+def network_design(
+    circuit: NetworkCircuit, bias: Array | None, analysis: Transient | OperatingPoint, start: Array | None = None,
+    notes: tuple[str, ...] = (),
+) -> Design:  # fmt: skip
+    """The design of a network under (N,) forces.
+
+    Args:
+        circuit: the network.
+        bias: forces, in model units; None for a bench without, that others drive.
+        analysis: what to run.
+        start: (N,) states a transient starts at; None is 0, so that the forces are a step.
+        notes: comment lines for whoever opens the test bench.
+
+    Raises:
+        BiasError: forces beyond the converters' full scale.
+    """
+    initial = {} if isinstance(analysis, OperatingPoint) else dict.fromkeys(circuit.wires, 0.0)
+    if start is not None:
+        initial |= circuit.volts(start)
+    scaling = circuit.scaling
+    return Design(
+        title=circuit.title,
+        notes=(
+            f"One unit of state is {scaling.volts:g} V, a force of one {scaling.current:.6g} A, a rate of one "
+            f"{scaling.conductance:.6g} S; tau = {scaling.tau:g} s per model time unit",
+            "Node n of module m is m<m>n<n>, modules counted from 1 and nodes from 0; b_<node> is its force",
+            *notes,
+        ),
+        parameters=circuit.parameters,
+        blocks=(*circuit.parts, *circuit.core),
+        core=tuple(block.name for block in circuit.core),
+        bench=circuit.bench(bias),
+        analysis=analysis,
+        initial=initial,
+        saved=circuit.wires,
+    )

@@ -1,0 +1,102 @@
+"""Networks as circuits under many inputs: operating points in one analysis, and what is refused before one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from networks import random_network, resistive_network
+
+from device_models.conductances import TechnologyName
+from emulator.doctor import find_capabilities
+from emulator.simulator import Simulator
+from emulator.thermo.circuit import (
+    CircuitFailed,
+    CircuitSolver,
+    NetworkSettings,
+    circuit_of,
+    completed,
+    element_deck,
+    operating_points,
+)
+from emulator.thermo.equilibrium import equilibrium
+from netlists.conductances import ConductanceError
+from netlists.dialects.ngspice_sweep import write_sweep_deck
+from netlists.network import NetworkError
+from netlists.network_design import network_design, operating_point, settling
+from netlists.scaling import NetworkScaling
+
+SCALING = NetworkScaling(tau=1e-8, capacitance=1e-11)
+
+
+def settings(name: TechnologyName = "ideal", **more: object) -> NetworkSettings:
+    return NetworkSettings.model_validate({"realization": name, "scaling": SCALING, **more})
+
+
+@pytest.mark.parametrize("name", ["ideal", "differential"])
+@pytest.mark.parametrize("inputs", [1, 2, 9])
+def test_many_inputs_in_one_analysis(any_simulator: Simulator, name: TechnologyName, inputs: int) -> None:
+    """Tables keep 11 digits; quartic wells, whose equilibrium is Newton's, make each a system of its own."""
+    network = random_network((6, 4), rank=2, quartic=0.2)
+    biases = np.random.default_rng(1).normal(0, 3, (inputs, network.nodes))
+    solve = CircuitSolver(any_simulator, find_capabilities(any_simulator), settings(name))
+    np.testing.assert_allclose(solve(network, biases), equilibrium(network, biases), rtol=1e-8, atol=1e-9)
+
+
+def test_more_inputs_than_one_analysis_takes(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.thermo.circuit.MOST_TOGETHER", 4)
+    network = random_network((3,))
+    biases = np.random.default_rng(1).normal(size=(9, 3))
+    found = CircuitSolver(simulator, find_capabilities(simulator), settings())(network, biases)
+    np.testing.assert_allclose(found, equilibrium(network, biases), rtol=1e-9)
+
+
+def test_operating_points_are_counted(simulator: Simulator) -> None:
+    """A sweep that brings fewer points than inputs is no success."""
+    circuit, _ = circuit_of(random_network((3,)), settings())
+    biases = np.ones((3, 3))
+    design = network_design(circuit, None, operating_point(SCALING))
+    deck = element_deck(circuit, biases[0], operating_point(SCALING), find_capabilities(simulator))
+    short = write_sweep_deck(design, circuit.currents(biases)).replace("0 2 1", "0 1 1")
+    for points in (2, 3):
+        found = simulator.simulate(type(deck)(short, circuit.wires, None, points=points), limit_s=60)
+        assert found.judgement.completed == (points == 2)
+
+
+def test_converters_round_every_input(simulator: Simulator) -> None:
+    network = random_network((5,), seed=2)
+    biases = np.random.default_rng(0).normal(size=(4, 5))
+    full_scale = float(np.abs(biases).max())
+    circuit, _ = circuit_of(network, settings(bias_bits=6), full_scale)
+    lsb = full_scale / 63
+    found, _ = operating_points(simulator, find_capabilities(simulator), circuit, biases)
+    np.testing.assert_allclose(found, equilibrium(network, np.rint(biases / lsb) * lsb), rtol=1e-9)
+
+
+def test_a_failed_simulation_says_why(simulator: Simulator) -> None:
+    circuit, _ = circuit_of(random_network((2,)), settings())
+    deck = element_deck(circuit, np.ones(2), settling(SCALING, 1.0), find_capabilities(simulator))
+    broken = type(deck)(deck.text.replace(".tran", ".tran bad"), deck.vectors, deck.stop)
+    with pytest.raises(CircuitFailed, match=r"^[A-Z_]+: .*tran"):
+        completed(simulator.simulate(broken, limit_s=60))
+
+
+def test_what_has_no_resting_point_is_refused() -> None:
+    network = random_network((4,))
+    short = type(network)(
+        (type(network.modules[0])("m", network.modules[0].coupling, np.full(4, -1.0), np.zeros(4)),),
+        (), network.bias, 1.0, network.visible,
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match="not positive definite"):
+        circuit_of(short, settings())
+    # own conductances that are lost: a chain held at one end alone
+    held = resistive_network(2)
+    loose = type(held)(
+        (type(held.modules[0])("m", np.array([[0, -0.5], [-0.5, 0]]), np.array([0.5, 0.5]) + 2e-5, np.zeros(2)),),
+        (), held.bias, 1.0, held.visible,
+    )  # fmt: skip
+    with pytest.raises(ConductanceError, match=r"own conductances can't be made, 2 too small"):
+        circuit_of(loose, settings("passive"))
+    with pytest.raises(ConductanceError, match="as it can be made the network has no resting point any more"):
+        circuit_of(loose, settings("passive", clip=True))
+    with pytest.raises(NetworkError, match="all forces are 0"):
+        circuit_of(held, settings(bias_bits=4), 0.0)
