@@ -862,7 +862,7 @@ def compare_command(
     Says whether the distributions differ, with how much certainty, and which difference would not have been seen.
     """
     from emulator.compare_command import compare_files, side_lines, tables
-    from emulator.compare_report import as_json as json_of
+    from emulator.compare_json import as_json as json_of
 
     with _unusable_input():
         try:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from emulator import compare_figures, images
+from emulator.compare_json import as_json, side_facts
 from emulator.comparison import Comparison, share
 from emulator.conclusion import figure, percent
 from emulator.page import Tile, as_data, page_environment
-from emulator.permutation import ALPHA
-from emulator.quality import LEVEL, Metric
+from emulator.quality import Metric
 from emulator.sides import DATA, Side
 from netlists.core import Array, Index
 from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable
 
 JSON, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
-FORMAT, VERSION = "ais-comparison", 1
 MOST_SHOWN = 16  # samples shown as images, besides those that are farthest apart
 TILE, STRIP = 72, 640  # CSS pixels, longer side of an image
 DISTANCES = {"sliced_wasserstein": "sliced Wasserstein", "energy": "energy distance", "mmd_squared": "MMD²"}
@@ -57,72 +55,7 @@ class Band:
     remarks: tuple[str, ...] = ()
 
 
-# -- for programs ------------------------------------
-
-
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """All figures; what is not known is null."""
-    quality, test, pairs = comparison.quality, comparison.test, comparison.pairs
-    metrics = {
-        f.name: asdict(value)
-        for f in fields(quality)
-        if isinstance(value := getattr(quality, f.name), Metric)
-    }
-    found = {
-        "format": FORMAT,
-        "version": VERSION,
-        "emulator_version": version("ais-emulator"),
-        "outcome": comparison.outcome,
-        "verdict": comparison.verdict,
-        "remarks": list(comparison.remarks),
-        "first": _side(comparison.first),
-        "second": _side(comparison.second),
-        "pixels": comparison.pixels,
-        "features": {
-            "name": quality.features, "meaning": comparison.extractor.meaning, "dimensions": quality.dimensions,
-            **comparison.extractor.facts,
-        },
-        "paired": quality.paired,
-        "metrics": metrics,
-        "interval": LEVEL,
-        "kernel_width": quality.bandwidth,
-        "neighbours": quality.neighbours,
-        "lsb": comparison.lsb,
-        "seed": comparison.seed,
-        "test": None if test is None else {
-            "p": test.p, "alpha": ALPHA, "clearest": test.clearest, "unseen_shift": test.unseen,
-            "rearrangements": len(test.energy.values),
-            "figures": {
-                name: {"measured": null.measured, "p": null.p, "expected": null.expected, "limit": null.limit}
-                for name, null in test.figures.items()
-            },
-            "precision_expected": test.precision, "recall_expected": test.recall,
-        },
-        "samples": None if pairs is None else {f.name: getattr(pairs, f.name).tolist() for f in fields(pairs)},
-    }  # fmt: skip
-    return {name: _plain(value) for name, value in found.items()}
-
-
-def _side(side: Side) -> dict[str, Any]:
-    return {
-        "name": side.name, "origin": side.origin, "samples": side.samples, "left_out": side.left_out,
-        "image_shape": side.image_shape, "readout": side.readout,
-        "converter": None if side.converter is None else side.converter.model_dump(mode="json"), **side.facts,
-    }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """The same without NaN, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-# -- for people --------------------------------------
+# -- figures in words --------------------------------
 
 
 def metric_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
@@ -234,7 +167,7 @@ def _title(side: Side) -> str:
 
 def _facts(side: Side) -> Iterator[tuple[str, str]]:
     """All that is known of a side, in words."""
-    for name, value in _side(side).items():
+    for name, value in side_facts(side).items():
         if isinstance(value, dict):
             yield from ((f"{name}.{part}", str(item)) for part, item in value.items())
         elif value is not None:

@@ -20,7 +20,8 @@ from test_report import NASTY, check_page
 import emulator.run
 from device_models.adc import AdcSettings
 from emulator import compare_figures
-from emulator.compare_report import as_json, metric_rows, pair_rows, write_comparison
+from emulator.compare_json import as_json
+from emulator.compare_report import metric_rows, pair_rows, write_comparison
 from emulator.comparison import Comparison, compare
 from emulator.distance import energy_distance, precision_recall, sliced_wasserstein
 from emulator.image_sets import ImagesError

@@ -78,7 +78,7 @@ class Setting:
         top: largest code.
         codes, trained: (K, V) of the first samples, as the circuit and as the trained model made them.
         numbers: (K,) of these.
-        seconds: processor seconds a sample: all, ngspice, reference.
+        seconds, ngspice_s, reference_s: processor seconds of all samples, and what of them are whose.
         reasons: why samples were not simulated to the end, and how many.
     """
 
@@ -92,7 +92,9 @@ class Setting:
     codes: Index
     trained: Index
     numbers: Index
-    seconds: tuple[float, float, float]
+    seconds: float
+    ngspice_s: float
+    reference_s: float
     reasons: Mapping[str, int]
 
     @property
@@ -147,12 +149,15 @@ def _setting(
         codes=columns["samples/codes"][:SHOWN],
         trained=columns["samples/codes_trained"][:SHOWN],
         numbers=columns["samples/index"][:SHOWN],
-        seconds=tuple(
-            float(np.nanmean(columns[name])) if np.isfinite(columns[name]).any() else math.nan
-            for name in (CPU, "timing/simulator_cpu", "timing/reference_wall")
-        ),  # type: ignore[arg-type]
+        seconds=_total(columns[CPU]),
+        ngspice_s=_total(columns["timing/simulator_cpu"]),
+        reference_s=_total(columns["timing/reference_wall"]),
         reasons=reasons,
     )  # fmt: skip
+
+
+def _total(seconds: Array) -> float:
+    return float(np.nansum(seconds))
 
 
 def _figures(

@@ -76,8 +76,8 @@ class _File(BaseModel):
     data: str | None = Field(
         None, min_length=1, description="images to compare with, relative to the campaign file"
     )
-    data_range: tuple[float, float] | None = Field(
-        None, description="numbers of black and of white in the data"
+    data_range: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="numbers of black and of white in the data"
     )
     features: str = Field(PIXELS.name, description="what distances between distributions see of an image")
 
@@ -231,7 +231,8 @@ def _data(path: Path, file: _File, sources: Sequence[Source], problems: list[str
             problems.append("data_range: says what black and white are in data, which is missing")
         return None
     try:
-        found = read_images(path.parent / file.data, file.data_range, MOST_IMAGES)
+        span = None if file.data_range is None else (file.data_range[0], file.data_range[1])
+        found = read_images(path.parent / file.data, span, MOST_IMAGES)
     except ImagesError as error:
         problems.append(f"data: {error}")
         return None

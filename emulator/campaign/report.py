@@ -180,9 +180,7 @@ def _fall_row(each: Fall) -> dict[str, Any]:
 
 def _tiles(campaign: Campaign, settings: Sequence[Setting]) -> list[tuple[str, str, str]]:
     samples, done = (sum(getattr(setting, name) for setting in settings) for name in ("samples", "completed"))
-    seconds = sum(
-        setting.seconds[0] * setting.samples for setting in settings if math.isfinite(setting.seconds[0])
-    )
+    seconds = sum(setting.seconds for setting in settings)
     seeds = len(campaign.seeds)
     return [
         (f"{len(settings)}", "settings", f"{len(campaign.points)} points of {len(campaign.sources)} weights files"),
@@ -210,16 +208,15 @@ def _warnings(campaign: Campaign, settings: Sequence[Setting]) -> list[str]:
 
 def _time(settings: Sequence[Setting]) -> dict[str, str]:
     """Where the processor's time went, as shares."""
-    totals = [
-        sum(setting.seconds[k] * setting.samples for setting in settings if math.isfinite(setting.seconds[k]))
-        for k in range(3)
-    ]
-    if not totals[0] > 0:
+    whole, ngspice, reference = (
+        sum(getattr(setting, name) for setting in settings)
+        for name in ("seconds", "ngspice_s", "reference_s")
+    )
+    if not whole > 0:
         return {}
-    ngspice, reference = (min(1.0, total / totals[0]) for total in totals[1:])
+    rest = max(0.0, whole - ngspice - reference)
     return {
-        "ngspice": percent(ngspice), "reference": percent(reference),
-        "rest": percent(max(0.0, 1 - ngspice - reference)),
+        "ngspice": percent(ngspice / whole), "reference": percent(reference / whole), "rest": percent(rest / whole)
     }  # fmt: skip
 
 
