@@ -21,7 +21,13 @@ from emulator.folder import FORMAT as RUN_FORMAT
 from emulator.folder import PARTS, RESULTS, RUN
 from emulator.results import FORMAT as RESULTS_FORMAT
 from emulator.results import Results, ResultsError, gather, read_results
-from emulator.thermo.sections import Section, network_sections
+from emulator.thermo.network_results import FORMAT as NETWORK_RESULTS_FORMAT
+from emulator.thermo.network_results import gather as gather_inputs
+from emulator.thermo.network_results import read_network_results
+from emulator.thermo.network_run import KIND as NETWORK_RUN
+from emulator.thermo.network_run import RESULTS as NETWORK_RESULTS
+from emulator.thermo.network_run import finished_inputs
+from emulator.thermo.sections import Section, network_run_sections, network_sections
 from netlists import hdf5
 from netlists.network_file import holds_modules, read_network
 from netlists.printable import printable
@@ -71,14 +77,19 @@ def inspect_file(path: Path) -> Inspection:
             return Inspection([*_results(read_results(path)), ("datasets", held)])
         except ResultsError as error:
             return Inspection([("datasets", held)], [str(error)])
+    if kind == NETWORK_RESULTS_FORMAT:
+        try:
+            return Inspection([*network_run_sections(read_network_results(path)), ("datasets", held)])
+        except ResultsError as error:
+            return Inspection([("datasets", held)], [str(error)])
     if kind == CAMPAIGN_FORMAT:
         try:
             with Store(path) as store:
                 return Inspection([*_campaign(store), ("datasets", held)])
         except StoreError as error:
             return Inspection([("datasets", held)], [str(error)])
-    received, known = printable(repr(kind)), ", ".join((WEIGHTS_FORMAT, RESULTS_FORMAT, CAMPAIGN_FORMAT))
-    raise InspectError(f"{shown}: attribute format is {received}; known: {known}")
+    known = ", ".join((WEIGHTS_FORMAT, RESULTS_FORMAT, NETWORK_RESULTS_FORMAT, CAMPAIGN_FORMAT))
+    raise InspectError(f"{shown}: attribute format is {printable(repr(kind))}; known: {known}")
 
 
 def _campaign(store: Store) -> list[Section]:
@@ -110,6 +121,8 @@ def _folder(path: Path, shown: str) -> Inspection:
     defects = []
     try:
         run = json.loads((path / RUN).read_text(encoding="utf-8"))
+        if isinstance(run, dict) and run.get("format") == NETWORK_RUN.format:
+            return _network_folder(path, shown)
         if not isinstance(run, dict) or run.get("format") != RUN_FORMAT:
             raise InspectError(f"{shown}: a folder without a run of ours")
     except FileNotFoundError:
@@ -140,6 +153,20 @@ def _folder(path: Path, shown: str) -> Inspection:
     if parts:
         sections += _results(gather(parts, parts[0].attributes))
     return Inspection(sections, defects)
+
+
+def _network_folder(path: Path, shown: str) -> Inspection:
+    """A network's run: its results, or those of the inputs that are finished."""
+    if (path / NETWORK_RESULTS).is_file():
+        return inspect_file(path / NETWORK_RESULTS)
+    parts = list(finished_inputs(path).values())
+    if not parts:
+        raise InspectError(
+            f"{shown}: a network's run without a finished input; finish it with ais run … --resume"
+        )
+    state = [("finished inputs", str(len(parts))), ("to finish it", "the same command with --resume")]
+    whole = gather_inputs(parts, parts[0].attributes)
+    return Inspection([("unfinished run", state), *network_run_sections(whole)])
 
 
 def _weights(weights: Weights) -> list[Section]:

@@ -190,6 +190,25 @@ def test_finished_inputs_survive_and_are_resumed_to_the_same_bits(file: Path, tm
     assert run_network(plan, out, "overwrite", said.append).inputs == 4
 
 
+def test_inspect_shows_runs_finished_or_not(file: Path, tmp_path: Path) -> None:
+    plan = plan_network(file, NetworkRunSettings(samples=3, settle=1))
+
+    def interrupt(text: str) -> None:
+        if text.startswith("input 1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_network(plan, tmp_path / "out", "new", interrupt)
+    code, said = invoke("inspect", tmp_path / "out")
+    assert code == 0
+    assert "finished inputs 2" in said
+    run_network(plan, tmp_path / "out", "resume", lambda _: None)
+    code, said = invoke("inspect", tmp_path / "out")
+    assert code == 0
+    assert "as linear algebra says 3 of 3" in said
+    assert "rates of the modes, against the spectrum median 0." in said
+
+
 def test_results_of_another_kind_are_told_apart(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="not a ais-network-results file of version 1"):
         read_network_results(file)

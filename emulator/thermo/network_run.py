@@ -62,14 +62,14 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 remarks=list(plan.remarks),
             )  # fmt: skip
             _write_netlist(plan, out / NETLIST)
-            done = _finished(out)
+            done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]
             status(
                 f"{len(todo)} of {len(plan.biases)} inputs {plan.name!r} to simulate with ngspice {ability.version}"
             )
             if todo:
                 _simulate(plan, simulator, ability, todo, out, identity, status)
-            results = gather([*_finished(out).values()], identity)
+            results = gather([*finished_inputs(out).values()], identity)
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
@@ -99,7 +99,8 @@ def _unpack(folder: Path) -> None:
         write_network_results(folder / PART.format(int(part.rows["inputs/index"][0])), part)
 
 
-def _finished(folder: Path) -> dict[int, NetworkResults]:
+def finished_inputs(folder: Path) -> dict[int, NetworkResults]:
+    """Results of each finished input of a run in progress, by number."""
     found = {}
     for path in sorted(folder.glob(PARTS)):
         with suppress(ResultsError):  # a damaged part counts as not finished

@@ -22,6 +22,7 @@ from emulator.thermo.network_plan import NetworkRunSettings, Plan, plan_network
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_run import run_network
 from emulator.thermo.options import network_settings
+from emulator.thermo.sections import over_averages, over_inputs
 from netlists.bias import BiasError
 from netlists.conductances import ConductanceError
 from netlists.network import NetworkError
@@ -116,36 +117,16 @@ def _warn(remarks: tuple[str, ...]) -> None:
 
 def _tables(plan: Plan, results: NetworkResults) -> Iterator[Table]:
     """Worst and median over inputs; averages against their closed form."""
-    rows = results.rows
     said = f"{results.inputs} inputs, {plan.circuit.technology.name}, noise {plan.settings.noise}"
     table = _headed(said, "median", "worst")
-    for name, dataset, form in [
-        ("operating point, against the conductances as made", "rest/error", ".2g"),
-        ("operating point, against the trained network", "rest/error_network", ".2g"),
-        ("rates of the modes, against the spectrum", "settling/rate_error", ".2%"),
-        (f"settled to 1 %, model time (slowest mode {1 / plan.slowest:.4g})", "settling/time", ".4g"),
-        ("covariance, against its closed form", "equilibrium/covariance_error", ".2%"),
-        ("  standard error of that", "equilibrium/covariance_bound", ".2%"),
-        ("covariance, against kT/M", "equilibrium/boltzmann_error", ".2%"),
-    ]:
-        found = rows[dataset][np.isfinite(rows[dataset])]
-        if len(found):
-            table.add_row(name, format(float(np.median(found)), form), format(float(found.max()), form))
-    codes = rows["readout/codes_within_1lsb"]
-    table.add_row("codes within 1 LSB", f"{np.median(codes):.1%}", f"{codes.min():.1%}")
+    for row in over_inputs(results):
+        table.add_row(*row)
     yield table
-    measured, expected = rows["averaging/variance"], rows["averaging/expected"]
-    if not np.isfinite(measured).any():
-        return
-    table = _headed("Variance of a visible node's time average", "measured", "closed form")
-    for k, times in enumerate(rows["averaging/times"][0].tolist()):
-        if np.isfinite(measured[:, k]).all():
-            closed = expected[:, k].mean()
-            table.add_row(
-                f"over {times:g} time constants of the slowest mode",
-                f"{measured[:, k].mean():.4g}", f"{closed:.4g}" if np.isfinite(closed) else "",
-            )  # fmt: skip
-    yield table
+    if averages := list(over_averages(results)):
+        table = _headed("Variance of a visible node's time average", "measured", "closed form")
+        for row in averages:
+            table.add_row(*row)
+        yield table
 
 
 def _headed(title: str, *headings: str) -> Table:

@@ -1,9 +1,12 @@
-"""What a network's file holds, for people."""
+"""What a network's file holds, and what came of its run, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
 from netlists.network import NetworkError, require_confining
 from netlists.network_file import NetworkFile
@@ -47,3 +50,57 @@ def network_sections(file: NetworkFile) -> list[Section]:
         )
     provenance = [(name, str(value)) for name, value in file.provenance.items()]
     return [("network", about), ("provenance, as the file says", provenance)]
+
+
+def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
+    """Name, median and worst over inputs of what was simulated, as text."""
+    rows = results.rows
+    for name, dataset, form in [
+        ("operating point, against the conductances as made", "rest/error", ".2g"),
+        ("operating point, against the trained network", "rest/error_network", ".2g"),
+        ("rates of the modes, against the spectrum", "settling/rate_error", ".2%"),
+        ("time constant of the slowest mode, model time", "settling/slowest", ".4g"),
+        ("settled to 1 %, model time", "settling/time", ".4g"),
+        ("covariance, against its closed form", "equilibrium/covariance_error", ".2%"),
+        ("  standard error of that", "equilibrium/covariance_bound", ".2%"),
+        ("covariance, against kT/M", "equilibrium/boltzmann_error", ".2%"),
+    ]:
+        found = rows[dataset][np.isfinite(rows[dataset])]
+        if len(found):
+            yield name, format(float(np.median(found)), form), format(float(found.max()), form)
+    codes = rows["readout/codes_within_1lsb"]
+    yield "codes within 1 LSB", f"{np.median(codes):.1%}", f"{codes.min():.1%}"
+
+
+def over_averages(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
+    """Length of an average, its variance as measured and in closed form (or nothing), as text."""
+    measured, expected = results.rows["averaging/variance"], results.rows["averaging/expected"]
+    for k, times in enumerate(results.rows["averaging/times"][0].tolist()):
+        if np.isfinite(measured[:, k]).all():
+            closed = float(expected[:, k].mean())
+            said = f"over {times:g} time constants of the slowest mode"
+            yield said, f"{measured[:, k].mean():.4g}", f"{closed:.4g}" if np.isfinite(closed) else ""
+
+
+def network_run_sections(results: NetworkResults) -> list[Section]:
+    """What was run, and the figures over inputs."""
+    accepted = int(results.rows["verdict/accepted"].sum())
+    names = (
+        "weights",
+        "weights_sha256",
+        "inputs",
+        "realization",
+        "noise",
+        "ngspice_version",
+        "emulator_version",
+    )
+    about = [(name, str(results.attributes.get(name, "unknown"))) for name in names]
+    figures = [(name, f"median {median}, worst {worst}") for name, median, worst in over_inputs(results)]
+    averages = [
+        (f"variance of an average {name}", f"{measured}{f', closed form {closed}' if closed else ''}")
+        for name, measured, closed in over_averages(results)
+    ]
+    return [
+        ("run of a network", [("inputs run", str(results.inputs)), *about]),
+        ("over inputs", [("as linear algebra says", f"{accepted} of {results.inputs}"), *figures, *averages]),
+    ]
