@@ -250,7 +250,7 @@ def test_results_of_earlier_versions_are_read(chip: tuple[Path, str], tmp_path: 
         (["--quantizer", "gray"], "'--quantizer'"),
         (["--quantizer", "offset"], "--quantizer says how --bits acts: give --bits too, or leave it out"),
         (["--noise-step", "0.1"], "--noise-step says how --noise acts: give --noise too"),
-        (["--noise", "-1"], "'--noise'"),
+        (["--noise", "-1"], "--noise: Input should be greater than or equal to 0, received -1.0"),
         (["--mismatch-coupling", "five"], "--mismatch-coupling: Input should be a valid number"),
         (["--mismatch-coupling", "five%"], "received 'five%'"),
         (["--mismatch-coupling", "101%"], "--mismatch-coupling: Input should be less than or equal to 1"),
