@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from emulator.campaign.engines import Engine, examine
 from emulator.campaign.file import CampaignError, read_campaign
 from emulator.campaign.journal import HEADER, Journal
 from emulator.campaign.store import LAYOUT, Store, StoreError
-from emulator.campaign.sweep import ItemLost
+from emulator.campaign.sweep import ItemLost, shortcomings
 from emulator.campaign.tally import Pace, Tally
 from emulator.campaign.work import COLUMNS, CPU, Circumstances, Outcome, WorkerRefused, items_of
 from emulator.claimed import FolderError
@@ -166,6 +167,38 @@ def test_the_first_sample_of_every_point_comes_first(folder: Path, tmp_path: Pat
     ]  # fmt: skip
 
 
+def test_waveform_levels_are_those_of_ais_run_too(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """The cell is characterised in the process that simulates."""
+    monkeypatch.setattr("emulator.run._write_report", lambda *_: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    more = '[settings]\nlevel = "lc"\ncycles = 40\nrows = 50\n'
+    run_campaign(campaign_file(folder, more, samples=1, weights='["b.h5"]'), tmp_path / "out")
+    results = small_run(folder / "b.h5", tmp_path / "run", samples=1, level="lc", oscillator={"cycles": 40},
+                        adc={"bits": 4, "low": -1.0, "high": 1.0})  # fmt: skip
+    with Store(tmp_path / "out" / "campaign.h5") as store:
+        rows = store.rows(store.points[0])
+    assert rows["samples/verdict"][0] == "COMPLETED"
+    for name in ("samples/analog", "samples/codes", "crosscheck/pixel_rms", "timing/iterations"):
+        np.testing.assert_array_equal(rows[name], results.rows[name])
+
+
+def test_remarks_on_how_a_point_was_realised_are_told_once(folder: Path, tmp_path: Path) -> None:
+    clipped = "[settings]\nlevel = 'lc'\ncycles = 40\nrows = 50\nfull_scale = 0.3\nclip = true\n"
+    more = clipped + "[grid]\nadc_bits = [4, 8]\n"
+    watch = Silent()
+    run_campaign(campaign_file(folder, more, samples=1, weights='["b.h5"]'), tmp_path / "out", observer=watch)
+    (told,) = [text for text in watch.warnings if "are clipped" in text]
+    assert told.startswith("b, adc_bits=4: ")
+
+
+def test_a_machine_that_lacks_something_is_told() -> None:
+    whole = Circumstances("1", 46, True, True, True)
+    assert shortcomings(whole) == []
+    assert "no KLU" in shortcomings(replace(whole, klu=False))[0]
+    assert "no OSDI" in shortcomings(replace(whole, osdi=False, compiler=False))[0]
+    assert "no C compiler" in shortcomings(replace(whole, compiler=False))[0]
+
+
 # --- keys
 
 
@@ -241,7 +274,7 @@ def test_a_point_that_cannot_be_realised_ends_the_campaign_early_and_says_which(
 
 def test_weights_that_change_meanwhile_are_noticed(folder: Path, tmp_path: Path) -> None:
     item, *_ = items_of(0, "0" * 64, RunSettings.model_validate({"rows": 50}), 1, examine())
-    with engines.local(1) as engine, pytest.raises(work.WeightsChanged, match="is another file than when"):
+    with engines.local(1) as engine, pytest.raises(work.FileChanged, match="is another file than when"):
         engine.executor.submit(work.execute, item, folder / "a.h5", *engine.more).result()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from typer.testing import CliRunner
 
 from emulator.campaign.file import CampaignError, read_campaign
 from emulator.campaign.names import NAMES, meaning_of, nearest, nested, value_of
+from emulator.campaign.points import cell_identity
 from emulator.cli import app
 from emulator.settings import RunSettings, settings_for
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +114,22 @@ def test_what_depends_on_level_and_readout_is_as_on_the_command_line(folder: Pat
 
 
 def test_a_cells_file_is_looked_for_beside_the_campaign(folder: Path) -> None:
-    (folder / "mine.toml").write_text("")
-    campaign = read_campaign(campaign_file(folder, '[grid]\nlevel = ["phase", "mine.toml"]\n'))
-    assert campaign.points[1].settings.level == str(folder / "mine.toml")
+    for name in ("cross_coupled.toml", "cross_coupled.cir"):
+        shutil.copy(EXAMPLES / "cells" / name, folder / name)
+    more = '[grid]\nlevel = ["phase", "cross_coupled.toml"]\n'
+    campaign = read_campaign(campaign_file(folder, more))
+    point = campaign.points[1]
+    assert point.settings.level == str(folder / "cross_coupled.toml")
+    assert campaign.describe(point) == "a, level=cross_coupled.toml"
+    assert campaign.points[0].cell == ""
+    # what it is counts, not where it lies
+    here = cell_identity(str(EXAMPLES / "cells" / "cross_coupled.toml"), False)
+    assert point.cell == here
+    cell = folder / "cross_coupled.cir"
+    cell.write_text(re.sub(r"(?m)^([Cc]\S+ \S+ \S+) \S+", r"\1 77f", cell.read_text(), count=1))
+    assert read_campaign(campaign_file(folder, more)).points[1].cell != here
+    cell.unlink()
+    assert any("level=cross_coupled.toml: " in problem for problem in problems(folder, more))
 
 
 # --- what is refused
@@ -216,3 +234,9 @@ def test_no_name_steers_a_terminal(folder: Path) -> None:
     shown = CliRunner().invoke(app, ["sweep", str(path)])
     assert shown.exit_code == 2
     assert "\x1b[31m" not in shown.output
+
+
+def test_a_chip_that_cannot_be_had_is_told_before_any_work(folder: Path) -> None:
+    found = problems(folder, "[grid]\nbits = [4, 6]\ntemperature = [300.0]\n")
+    assert len(found) == 4, "every weights file and kind of chip"
+    assert found[0].startswith("grid: a, bits=4, temperature=300: --temperature acts on circuit elements")

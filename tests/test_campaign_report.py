@@ -28,8 +28,9 @@ from emulator.campaign.analysis import (
 from emulator.campaign.analysis import _resampled as resampled
 from emulator.campaign.analysis import _rms as rms
 from emulator.campaign.analysis import _share as share
-from emulator.campaign.file import Campaign, CampaignError, Point, read_campaign
+from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal
+from emulator.campaign.points import Point
 from emulator.campaign.report import write_campaign_report
 from emulator.campaign.store import Store, write_campaign
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of

@@ -102,7 +102,10 @@ def cluster(address: str, ours: Circumstances, warn: Warn) -> Iterator[Engine]:
         )
 
         def refuse() -> None:
-            workers.look()
+            try:
+                workers.look()
+            except ClusterError as error:
+                raise ClusterLost(str(error)) from error
             engine.executor = workers.executor()
 
         engine.refuse = refuse

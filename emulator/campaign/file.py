@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,31 +11,24 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from emulator.acquire import check_converter
 from emulator.campaign.names import (
     NAMES,
-    in_words,
     may_be_off,
-    meaning_of,
-    name_at,
     nearest,
-    nested,
-    value_of,
 )
+from emulator.campaign.points import Flat, Point, Source, in_words_of, points_of
 from emulator.cells import BUILT_IN
 from emulator.classifier import ClassifierError
 from emulator.features import PIXELS, Extractor, FeaturesError, find_extractor
 from emulator.image_sets import ImagesError, ImageSet, read_images
 from emulator.levels import PHASE
-from emulator.settings import WHILE_RUNNING, RunSettings, settings_for
+from emulator.settings import WHILE_RUNNING
 from netlists.printable import printable
-from netlists.weights import Weights, WeightsError, read_weights
+from netlists.weights import WeightsError, read_weights
 
 MOST_POINTS = 100_000
 MOST_IMAGES = 2000  # of a data set; more would say little more
 MOST_PROBLEMS = 20  # said of one file
-
-Flat = Mapping[str, Any]
 
 
 class CampaignError(ValueError):
@@ -83,31 +75,6 @@ class _File(BaseModel):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A weights file of a campaign and what figures call it."""
-
-    label: str
-    weights: Weights
-
-
-@dataclass(frozen=True)
-class Point:
-    """One setting of one weights file, to be simulated with every seed and sample.
-
-    Attributes:
-        number: from 0 in the order of the file.
-        source: index of the weights.
-        settings: all of them; ``seed`` is set item by item.
-        values: what is in force on each axis.
-    """
-
-    number: int
-    source: int
-    settings: RunSettings
-    values: Flat
-
-
-@dataclass(frozen=True)
 class Campaign:
     """What a campaign file asks for.
 
@@ -137,11 +104,7 @@ class Campaign:
 
     def describe(self, point: Point) -> str:
         """A point in words."""
-        return _described(self.sources[point.source], point.values)
-
-
-def _described(source: Source, values: Flat) -> str:
-    return ", ".join([source.label, *(f"{name}={in_words(name, value)}" for name, value in values.items())])
+        return in_words_of(self.sources[point.source], point.values)
 
 
 def read_campaign(path: str | Path) -> Campaign:
@@ -162,7 +125,7 @@ def read_campaign(path: str | Path) -> Campaign:
     if problems:
         raise CampaignError(path, problems)
     axes = tuple(dict.fromkeys(name for _, flat in chosen for name in flat))
-    points = _points(sources, common, chosen, axes, problems)
+    points = points_of(sources, common, chosen, axes, problems)
     if problems:
         raise CampaignError(path, problems)
     return Campaign(
@@ -321,48 +284,3 @@ def _chosen(path: Path, file: _File, common: Flat, problems: list[str]) -> Itera
 def _not_twice(where: str, names: Flat, common: Flat, problems: list[str]) -> None:
     twice = (name for name in names if name in common)
     problems.extend(f"{where}.{name}: is in [settings] too; give it in one place" for name in twice)
-
-
-def _points(
-    sources: Sequence[Source], common: Flat, chosen: Sequence[tuple[str, Flat]],
-    axes: tuple[str, ...], problems: list[str],
-) -> tuple[Point, ...]:  # fmt: skip
-    found: list[Point] = []
-    seen: dict[str, str] = {}
-    for source, (where, flat) in itertools.product(range(len(sources)), chosen):
-        core, given = sources[source].weights.core, {**common, **flat}
-        try:
-            settings = settings_for(core.readout, nested(given), strict=True)
-            check_converter(core, settings.scaling, settings.adc)
-        except ValidationError as error:
-            table = dict.fromkeys(common, "settings") | dict.fromkeys(flat, where)
-            problems.extend(_refused(each, given, table) for each in error.errors())
-            continue
-        except ValueError as error:
-            problems.append(f"{where}: {_described(sources[source], flat)}: {error}")
-            continue
-        point = Point(len(found), source, settings, {name: value_of(settings, name) for name in axes})
-        identity = sources[source].weights.sha256 + json.dumps(bearing(settings), sort_keys=True)
-        said = _described(sources[source], flat)
-        if identity in seen:
-            problems.append(f"{where}: the point {said} is the same as {seen[identity]}")
-        seen.setdefault(identity, f"that of {where}, {said}")
-        found.append(point)
-    return tuple(found)
-
-
-def _refused(error: Mapping[str, Any], given: Flat, table: Mapping[str, str]) -> str:
-    """One problem with the value of a setting; a contradiction is one of all that were given of its group."""
-    name, message = name_at(error["loc"]), error["msg"].removeprefix("Value error, ")
-    if name in NAMES:
-        return f"{table.get(name, 'settings')}.{name}: {message}, received {error['input']!r} ({meaning_of(name)})"
-    group = tuple(map(str, error["loc"]))
-    party = [each for each in given if NAMES[each][: len(group)] == group]
-    return (
-        f"{', '.join(f'{table[each]}.{each} = {in_words(each, given[each])}' for each in party)}: {message}"
-    )
-
-
-def bearing(settings: RunSettings) -> dict[str, Any]:
-    """Settings that bear on the numbers, as JSON takes them."""
-    return settings.model_dump(mode="json", exclude=set(WHILE_RUNNING))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -14,14 +15,13 @@ from netlists.non_idealities import unit_of
 
 # What a campaign says otherwise (samples, seeds), or its command does (jobs), or what only a single run keeps
 _NOT_SET = frozenset({"samples", "seed", "jobs", "keep_trajectories"})
-_PREFIXES = {
-    "adc": "adc_"
-}  # as the options of the command line have it: both weights and converter have bits
+# As the options of the command line have it: both weights and converter have bits
+_PREFIXES = {"adc": "adc_"}
 
-Path = tuple[str, ...]
+Place = tuple[str, ...]  # of a setting: names of fields, from the outermost
 
 
-def _leaves(model: type[BaseModel], above: Path = ()) -> Iterator[Path]:
+def _leaves(model: type[BaseModel], above: Place = ()) -> Iterator[Place]:
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -30,8 +30,8 @@ def _leaves(model: type[BaseModel], above: Path = ()) -> Iterator[Path]:
             yield (*above, name)
 
 
-def _named() -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _named() -> dict[str, Place]:
+    found: dict[str, Place] = {}
     for path in _leaves(RunSettings):
         name = "".join(_PREFIXES.get(part, "") for part in path[:-1]) + path[-1]
         if name in found:
@@ -42,7 +42,7 @@ def _named() -> dict[str, Path]:
     return found
 
 
-NAMES: Mapping[str, Path] = _named()
+NAMES: Mapping[str, Place] = _named()
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def in_words(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{100 * value:g}%" if unit(name).startswith("%") else f"{value:g}"
-    return str(value)
+    # of a cell's file, wherever it lies, its name
+    return Path(value).name if name == "level" else str(value)
 
 
 def _field(name: str) -> FieldInfo:

@@ -16,21 +16,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emulator.campaign.engines import Engine, cluster, examine, local
-from emulator.campaign.file import Campaign, CampaignError, Point, read_campaign
+from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal, JournalError
+from emulator.campaign.points import Point
 from emulator.campaign.store import write_campaign
 from emulator.campaign.tally import Pace, Tally
 from emulator.campaign.work import (
     Circumstances,
+    FileChanged,
     Item,
     Outcome,
-    WeightsChanged,
     WeightsWanted,
     WorkerRefused,
     items_of,
 )
 from emulator.cell_runs import BenchFailed
 from emulator.claimed import FolderError, Kind, Mode, describe, described, taken
+from emulator.doctor import warnings
+from emulator.ngspice import Capabilities
 from emulator.settings import processors
 from emulator.verdict import Verdict
 from netlists.files import write_text_whole
@@ -127,6 +130,8 @@ def sweep(
         write_text_whole(out / COPY, campaign.text)
         work = _Work(campaign, ours, journal, out / STORE)
         observer.planned(campaign, work.tallies, ours, engine.where)
+        for warning in shortcomings(ours):
+            observer.warn(warning)
         if work.unused:
             observer.warn(f"{work.unused} finished samples here are of other settings or versions: not used")
         try:
@@ -149,6 +154,14 @@ def _write_report(campaign: Campaign, out: Path) -> str:
     from emulator.campaign.report import write_campaign_report  # with matplotlib, half a second
 
     return write_campaign_report(campaign, out / STORE, out / REPORT, out / FIGURES)
+
+
+def shortcomings(ours: Circumstances) -> list[str]:
+    """What a user should be told of the ngspice found, and of a compiler that is not."""
+    found = warnings(Capabilities("", ours.ngspice, ours.klu, ours.osdi, xspice=False))
+    if ours.osdi and not ours.compiler:
+        found.append("no C compiler: behavioural devices, many times slower than compiled ones")
+    return found
 
 
 def _journal(out: Path, observer: Observer) -> Journal:
@@ -217,6 +230,10 @@ class _Work:
         """The file of an item's weights."""
         return self.campaign.sources[self.campaign.points[item.point].source].weights.path
 
+    def describe(self, item: Item) -> str:
+        """An item's point in words."""
+        return self.campaign.describe(self.campaign.points[item.point])
+
     def finish(self, item: Item, outcome: Outcome) -> None:
         """Records what an item came to; it is on disk when this returns."""
         self._journal.append(item.key, outcome.columns)
@@ -236,16 +253,20 @@ class _Work:
         sha256 = self.campaign.sources[point.source].weights.sha256
         for seed in self.campaign.seeds:
             settings = point.settings.model_copy(update={"seed": seed})
-            yield from items_of(point.number, sha256, settings, self.campaign.samples, self._ours)
+            yield from items_of(point.number, sha256, settings, self.campaign.samples, self._ours, point.cell)
 
 
 def _simulate_all(work: _Work, engine: Engine, observer: Observer) -> None:
     """Keeps the executor busy until nothing is left; one writer, this thread, records what comes back."""
     dispatch, pace, stored = _Dispatch(work, engine), Pace(work.tallies), clock.monotonic()
+    remarked: set[str] = set()
     while dispatch.busy():
         for item, outcome in dispatch.arrived():
             work.finish(item, outcome)
             observer.finished(item, outcome)
+            for remark in set(outcome.remarks) - remarked:
+                observer.warn(f"{work.describe(item)}: {remark}")
+                remarked.add(remark)
         observer.going_on(pace)
         if clock.monotonic() - stored > max(_STORE_EVERY_S, 20 * work.store_s):
             work.store()
@@ -282,7 +303,7 @@ class _Dispatch:
 
         Raises:
             CampaignError: an item's point can't be realised.
-            BenchFailed, WeightsChanged: the same, for what is not in the campaign's file.
+            BenchFailed, FileChanged: the same, for what is not in the campaign's file.
             ItemLost: an item was lost, not for the first time.
         """
         # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
@@ -294,8 +315,10 @@ class _Dispatch:
                 self._wanted.add(item.key)
                 self._again.append(item)
             except ValueError as error:
-                raise CampaignError(self._work.campaign.path, [f"{self._point(item)}: {error}"]) from error
-            except (BenchFailed, WeightsChanged):
+                raise CampaignError(
+                    self._work.campaign.path, [f"{self._work.describe(item)}: {error}"]
+                ) from error
+            except (BenchFailed, FileChanged):
                 raise
             except (
                 Exception
@@ -309,14 +332,11 @@ class _Dispatch:
         if self._lost[item.key] >= TRIES:
             said = f"{type(error).__name__}: {error}".strip(": ")
             raise ItemLost(
-                f"sample {item.sample} of {self._point(item)} was lost {TRIES} times ({said})"
+                f"sample {item.sample} of {self._work.describe(item)} was lost {TRIES} times ({said})"
             ) from error
         if isinstance(error, WorkerRefused):
             self._engine.refuse()
         self._again.append(item)
-
-    def _point(self, item: Item) -> str:
-        return self._work.campaign.describe(self._work.campaign.points[item.point])
 
 
 def _now() -> str:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from emulator import ngspice
-from emulator.campaign.file import bearing
+from emulator.campaign.points import bearing, cell_identity
 from emulator.compiled import BuildFailed, compiler
 from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.plan import Plan, make_plan
@@ -84,6 +84,7 @@ class Item:
         key: 32 bytes, of all that bears on the numbers.
         point, sample: numbers; the seed is in the settings.
         weights_sha256: of the weights' bytes.
+        cell: what identifies the cell that the level's file describes; empty for a level without a file.
     """
 
     key: bytes
@@ -92,13 +93,20 @@ class Item:
     weights_sha256: str
     settings: RunSettings
     circumstances: Circumstances
+    cell: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an item came to: a row of ``COLUMNS``; of one whose process came to nothing there is little in it."""
+    """What an item came to.
+
+    Attributes:
+        columns: a row of ``COLUMNS``; of an item whose process came to nothing there is little in it.
+        remarks: what a user should be told of how its point was realised.
+    """
 
     columns: Columns
+    remarks: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -112,15 +120,21 @@ class Outcome:
 
 
 def items_of(
-    point: int, weights_sha256: str, settings: RunSettings, samples: int, circumstances: Circumstances
+    point: int,
+    weights_sha256: str,
+    settings: RunSettings,
+    samples: int,
+    circumstances: Circumstances,
+    cell: str = "",
 ) -> Iterator[Item]:
     """The items of a point and a seed, which is in the settings."""
-    known = {"weights": weights_sha256, "settings": bearing(settings), "circumstances": vars(circumstances)}
+    told = bearing(settings, cell)
+    known = {"weights": weights_sha256, "settings": told, "circumstances": vars(circumstances)}
     common = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for sample in range(samples):
         whole = common.copy()
         whole.update(f"sample {sample}".encode())
-        yield Item(whole.digest(), point, sample, weights_sha256, settings, circumstances)
+        yield Item(whole.digest(), point, sample, weights_sha256, settings, circumstances, cell)
 
 
 # -- in the executor's process -------------------------------------------------------------------------------
@@ -294,11 +308,14 @@ def prepare(item: Item, path: Path) -> None:
 
     Raises:
         WorkerRefused: this process's circumstances are not the item's.
-        WeightsError: no weights, or others than the item's.
+        FileChanged: the weights or the cell are not the item's.
         Exception: the point can't be realised.
     """
     if different := item.circumstances.differences(circumstances()):
         raise WorkerRefused(", ".join(different))
+    told = item.settings
+    if item.cell and item.cell != cell_identity(told.level, told.oscillator.trust_includes):
+        raise FileChanged(f"{told.level}: is another cell here than where the campaign began")
     _plan(item, path)
 
 
@@ -311,7 +328,7 @@ def work(item: Item, path: Path, folder: Path) -> Outcome:
     columns[WORST_WINDOW] = part.worst_window(0)
     columns[DEVICES] = plan.realisation.devices
     columns[CPU] = _cpu_seconds() - began
-    return Outcome({name: np.asarray(value) for name, value in columns.items()})
+    return Outcome({name: np.asarray(value) for name, value in columns.items()}, plan.realisation.remarks)
 
 
 _plans: dict[tuple[str, RunSettings], Plan] = {}
@@ -334,12 +351,12 @@ def _plan(item: Item, path: Path) -> Plan:
 def _weights(path: Path, sha256: str) -> Weights:
     weights = read_weights(path)
     if weights.sha256 != sha256:
-        raise WeightsChanged(f"{path}: is another file than when the campaign began; start it again")
+        raise FileChanged(f"{path}: is another file than when the campaign began; start it again")
     return weights
 
 
-class WeightsChanged(RuntimeError):
-    """A weights file was written anew while a campaign ran."""
+class FileChanged(RuntimeError):
+    """A weights or cell file is not what it was when the campaign began."""
 
 
 def _cpu_seconds() -> float:
