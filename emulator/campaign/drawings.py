@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
@@ -17,9 +18,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from emulator.campaign.analysis import FIGURES, Series, Setting, Values, ordered
 from emulator.campaign.names import NAMES, in_words
-from emulator.figures import INK, LINES, WIDTH, drawing, png, svg
-from emulator.images import grey
-from netlists.core import Index
+from emulator.figures import INK, LINES, WIDTH, drawing, svg
+from emulator.images import Pixels, grey, tile
 from netlists.printable import printable
 
 MOST_LINES = len(LINES)
@@ -29,7 +29,7 @@ MOST_TICKS = 24  # characters below a small figure
 PANEL_HIGH = 1.65  # inches
 MOST_LABEL = 28  # characters
 MAP_HIGH = 0.34  # inches a row
-TILE, GAP = 104, 6  # pixels of a sheet, which is shown at half its size
+TILE, GAP = 52, 3  # pixels of a sheet
 
 
 @dataclass(frozen=True)
@@ -299,31 +299,32 @@ def sheet(settings: Sequence[Setting], axes: Sequence[str]) -> bytes:
     finest = max(settings, key=lambda setting: setting.top)
     rows = [("trained model", finest.trained, finest.top)]
     rows += [(_said(setting.values, axes), setting.codes, setting.top) for setting in settings]
-    left = 48 + round(15 * max(len(said) for said, _, _ in rows))
-    canvas = np.full(
-        (len(rows) * (high + GAP) + 3 * GAP, left + count * (wide + GAP), 3), 255, dtype=np.uint8
-    )
-    words = []
-    for row, (said, codes, top) in enumerate(rows):
-        y = GAP + row * (high + GAP) + (2 * GAP if row else 0)
-        words.append((left - 20, y + high / 2, said, row == 0))
-        for column, image in enumerate(_images(codes, shape)):
+    left = 24 + round(7 * max(len(said) for said, _, _ in rows))
+    size = left + count * (wide + GAP), len(rows) * (high + GAP) + 3 * GAP
+    tops = [GAP + row * (high + GAP) + (2 * GAP if row else 0) for row in range(len(rows))]
+    canvas = _lettered(size, left - 10, [y + high / 2 for y in tops], [said for said, _, _ in rows])
+    for y, (_, codes, top) in zip(tops, rows, strict=True):
+        for column, image in enumerate(codes.reshape(len(codes), *shape)):
             x = left + column * (wide + GAP)
             canvas[y : y + high, x : x + wide] = grey(image, top).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return tile(canvas)
+
+
+def _lettered(size: tuple[int, int], right: float, heights: Sequence[float], words: Sequence[str]) -> Pixels:
+    """(rows, columns, 3) white paper of a size, with a line of words that ends at ``right`` at each height.
+
+    Images are put onto it later: matplotlib would make numbers of 16 bytes a pixel of them.
+    """
     with drawing():
-        size = canvas.shape[1], canvas.shape[0]
-        figure = Drawing(figsize=(size[0] / 200, size[1] / 200), dpi=200)
-        figure.figimage(canvas, 0, 0, origin="upper")
-        for across, down, said, strong in words:
-            figure.text(
-                across / size[0], 1 - down / size[1], said, ha="right", va="center", size=9, parse_math=False,
-                weight="bold" if strong else "normal", color=INK,
+        paper = Drawing(figsize=(size[0] / 100, size[1] / 100), dpi=100)
+        for k, (height, said) in enumerate(zip(heights, words, strict=True)):
+            paper.text(
+                right / size[0], 1 - height / size[1], said, ha="right", va="center", size=8, parse_math=False,
+                weight="normal" if k else "bold", color=INK,
             )  # fmt: skip
-        return png(figure, 200)
-
-
-def _images(codes: Index, shape: tuple[int, int]) -> Index:
-    return codes.reshape(len(codes), *shape)
+        drawn: Any = FigureCanvasAgg(paper)
+        drawn.draw()
+        return np.array(drawn.buffer_rgba(), dtype=np.uint8)[: size[1], : size[0], :3]
 
 
 def _said(values: Values, axes: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from netlists.printable import printable
 from netlists.weights import WeightsError, read_weights
 
 MOST_POINTS = 100_000
-MOST_IMAGES = 2000  # of a data set; more would say little more
+MOST_IMAGES = 1000  # of a data set; more would say little more
 MOST_PROBLEMS = 20  # said of one file
 
 

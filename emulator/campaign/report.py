@@ -35,7 +35,7 @@ from netlists.printable import printable
 
 MOST_MAPS = 3  # pairs of axes that are mapped
 MOST_ROWS = 400  # settings in the table
-MOST_ON_SHEET = 60  # settings
+MOST_ON_SHEET = 40  # settings
 MEDIA = {"svg": "svg+xml", "png": "png"}
 FIDELITY = ("trained_pixel", "pixel", "codes", "defect")
 
