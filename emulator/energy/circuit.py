@@ -14,7 +14,10 @@ from emulator.energy.network import network_measured
 from emulator.results import Results
 from emulator.thermo.network_results import NetworkResults
 
-OSCILLATORS, COUPLERS = "energy/oscillators", "energy/couplers"
+OSCILLATORS, COUPLERS, INJECTION = "energy/oscillators", "energy/couplers", "energy/injection"
+DATASETS: Mapping[str, PartName] = {
+    OSCILLATORS: "oscillators", COUPLERS: "couplers", INJECTION: "shil_and_reference_distribution"
+}  # fmt: skip
 
 
 def metering(results: Results) -> Metering | NotThere:
@@ -44,7 +47,7 @@ def measured(results: Results | NetworkResults) -> EnergyFigure | NotThere:
     told = metering(results)
     if isinstance(told, NotThere):
         return told
-    return _figure(results, told, {OSCILLATORS: 1.0, COUPLERS: 1.0}, "", Kind.CIRCUIT)
+    return _figure(results, told, dict.fromkeys(DATASETS, 1.0), "", Kind.CIRCUIT)
 
 
 def scaled_to(
@@ -65,7 +68,7 @@ def scaled_to(
     if isinstance(told, NotThere):
         return told
     longer = 1.0 if cycles is None else cycles / told.cycles
-    factors = {OSCILLATORS: longer * nodes / told.oscillators}
+    factors = dict.fromkeys((OSCILLATORS, INJECTION), longer * nodes / told.oscillators)
     if told.couplings:
         factors[COUPLERS] = longer * couplings / told.couplings
     elif couplings:
@@ -83,16 +86,19 @@ def _figure(
     sources = _SOURCES[told.meaning]
     shares = []
     outside = _outside(told)
-    parts: Mapping[str, PartName] = {OSCILLATORS: "oscillators", COUPLERS: "couplers"}
-    for dataset, part in parts.items():
+    whats = {
+        OSCILLATORS: told.cell,
+        COUPLERS: told.coupler,
+        INJECTION: "drivers into cells, without their lines",
+    }
+    for dataset, part in DATASETS.items():
         found = over_samples(results.rows[dataset])
         if found is None or dataset not in factors:
             continue
         factor = factors[dataset]
-        what = told.cell if part == "oscillators" else told.coupler
         shares.append(Share(
             part=part, joules=factor * found.joules, low=factor * found.low, high=factor * found.high, kind=kind,
-            source=f"{sources} ({what}), {found.said}{scaled}",
+            source=f"{sources} ({whats[dataset]}), {found.said}{scaled}",
         ))  # fmt: skip
         outside.pop(part, None)
     if not any(share.part == "oscillators" for share in shares):
@@ -103,22 +109,17 @@ def _figure(
 
 _SOURCES = {
     "supplied": "current of their supply times its voltage, over the run",
-    "delivered": "heat in the tanks' losses over the run, which all active elements together deliver: a lower bound of "
-    "what their supplies would give, as no efficiency is assumed",
+    "delivered": "what active elements without a supply deliver to the tanks, by their cycles' mean power: "
+    "a lower bound of any supply's energy, as no efficiency is assumed",
 }
 
 
 def _outside(told: Metering) -> dict[PartName, str]:
     """What no element with a supply stands for, with the reasons; couplers too, unless they turn out to have one."""
-    supplied = told.meaning == "supplied"
-    ours = "in the oscillators' share as far as it reaches the tanks; what feeds it is not modelled"
     return {
-        "couplers": "they have no supply of their own in this circuit" if supplied else ours,
-        "shil_and_reference_distribution": (
-            "lines are ideal voltage sources, their drivers ideal transconductors: they have no supply"
-            if supplied
-            else ours
-        ),
+        "couplers": "they have no supply of their own in this circuit",
+        "shil_and_reference_distribution": "lines are ideal voltage sources, their drivers ideal transconductors: they "
+        "have no supply",
         "weight_storage_and_reload": "weights are parameters of the netlist: nothing stores or moves them",
         "initialisation": "cells start at their phases by initial conditions, which costs nothing",
         "readout_and_adc": "a behavioural model without a supply",
