@@ -13,7 +13,8 @@ from scipy.stats import t as students
 from small import small_run, small_weights
 from test_levels import designed
 
-from emulator.energy.circuit import NotThere, measured, over_samples, scaled_to
+from emulator.energy.circuit import NotThere, measured, metering, scaled_to
+from emulator.energy.estimate import over_samples
 from emulator.energy.figure import EnergyFigure, Kind
 from emulator.energy.metering import ATTRIBUTE, Metering
 from emulator.results import Results, read_results
@@ -96,12 +97,12 @@ def test_where_there_is_no_figure_the_reason_is_told(given: Results, said: str) 
         assert said in found.reason
 
 
-def test_a_core_of_another_size_takes_as_much_an_oscillator_coupling_and_cycle() -> None:
+def test_a_core_of_another_size_takes_as_much_an_oscillator_and_cycle_and_as_much_a_coupling() -> None:
     run = results([16e-9, 18e-9], [96e-9, 96e-9])
     found = figure(scaled_to(run, 3136, 75_264, 1000))
     own = figure(measured(run))
     assert found.shares[0].joules == pytest.approx(17e-9 / 16 * 3136 * 5)
-    assert found.shares[1].joules == pytest.approx(1e-9 * 75_264 * 5)
+    assert found.shares[1].joules == pytest.approx(1e-9 * 75_264)
     assert found.kind is Kind.EXTRAPOLATION
     # the interval goes along
     assert np.ptp(found.interval) / found.shares[0].joules == pytest.approx(
@@ -116,6 +117,24 @@ def test_what_a_coupling_takes_is_not_known_from_a_run_without_any() -> None:
     found = scaled_to(results([1e-9], [NAN], RING.model_copy(update={"couplings": 0})), 100, 100)
     assert isinstance(found, NotThere)
     assert "no couplings" in found.reason
+
+
+@pytest.mark.parametrize(("level", "points"), [("lc", 64), ("ring", 100)])
+def test_runs_of_twice_the_cycles_take_what_scaling_says(tmp_path: Path, level: str, points: int) -> None:
+    """Oscillators twice as much, couplers the same: they are sized for the same phases in twice the time."""
+    path = small_weights(tmp_path / "w.h5", designed(2, 2))
+    short, long = (
+        small_run(
+            path, tmp_path / f"{cycles}", samples=1, level=level,
+            oscillator={"cycles": cycles, "points_per_cycle": points},
+        )
+        for cycles in (50, 100)
+    )  # fmt: skip
+    told = metering(short)
+    assert isinstance(told, Metering)
+    scaled = figure(scaled_to(short, 4, told.couplings, 2 * told.cycles))
+    for one, other in zip(scaled.shares, figure(measured(long)).shares, strict=True):
+        assert one.joules == pytest.approx(other.joules, rel=0.02), one.part
 
 
 @pytest.mark.parametrize(("level", "meaning"), [("lc", "delivered"), ("ring", "supplied")])

@@ -53,10 +53,11 @@ def measured(results: Results | NetworkResults) -> EnergyFigure | NotThere:
 def scaled_to(
     results: Results, nodes: int, couplings: int, cycles: float | None = None
 ) -> EnergyFigure | NotThere:
-    """The same for a core of another size: the power of an oscillator, and that of a coupling, times how many.
+    """The same for a core of another size: what an oscillator takes a cycle, and a coupling a sample, times how many.
 
-    It is an extrapolation: that other weights take what those of the run do is assumed, and the interval is of the
-    run's samples alone.
+    A coupling's energy does not go with the cycles: it has to turn phases by as much in a sample, however many cycles
+    that takes, and is sized the weaker for it. Neither does the injection's. It is an extrapolation: that other weights
+    take what those of the run do is assumed, and the interval is of the run's samples alone.
 
     Args:
         results: of a run.
@@ -68,9 +69,10 @@ def scaled_to(
     if isinstance(told, NotThere):
         return told
     longer = 1.0 if cycles is None else cycles / told.cycles
-    factors = dict.fromkeys((OSCILLATORS, INJECTION), longer * nodes / told.oscillators)
+    larger = nodes / told.oscillators
+    factors = {OSCILLATORS: longer * larger, INJECTION: larger}
     if told.couplings:
-        factors[COUPLERS] = longer * couplings / told.couplings
+        factors[COUPLERS] = couplings / told.couplings
     elif couplings:
         return NotThere("the run has no couplings, so what one takes is not known")
     said = (
