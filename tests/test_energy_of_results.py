@@ -13,11 +13,18 @@ from scipy.stats import t as students
 from small import small_run, small_weights
 from test_levels import designed
 
+import emulator.run
 from emulator.energy.circuit import NotThere, measured, metering, scaled_to
 from emulator.energy.estimate import over_samples
 from emulator.energy.figure import EnergyFigure, Kind
 from emulator.energy.metering import ATTRIBUTE, Metering
 from emulator.results import Results, read_results
+
+
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
+
 
 RING = Metering(
     meaning="supplied",
@@ -80,6 +87,12 @@ def test_couplers_without_a_supply_are_outside_with_the_reason() -> None:
     assert [share.part for share in found.shares] == ["oscillators"]
     assert "no supply of their own" in found.outside["couplers"]
     assert "supply" in found.outside["readout_and_adc"]
+
+
+def test_a_supply_that_is_charged_is_no_share() -> None:
+    found = figure(measured(results([1e-9, 1e-9], [-1e-12, 0.5e-12])))
+    assert [share.part for share in found.shares] == ["oscillators"]
+    assert "more than they take" in found.outside["couplers"]
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def _figure(
         found = over_samples(results.rows[dataset])
         if found is None or dataset not in factors:
             continue
+        if found.joules < 0:
+            outside[part] = "they give their supply back more than they take from it"
+            continue
         factor = factors[dataset]
         shares.append(Share(
             part=part, joules=factor * found.joules, low=factor * found.low, high=factor * found.high, kind=kind,
@@ -105,7 +108,8 @@ def _figure(
         outside.pop(part, None)
     if not any(share.part == "oscillators" for share in shares):
         return NotThere("no sample has an energy: none completed, or the cell has no supply")
-    name = f"circuit simulation, {told.oscillators} oscillators, {told.meaning}{scaled}"
+    of = "circuit simulation" if kind is Kind.CIRCUIT else "extrapolation of a circuit simulation"
+    name = f"{of}, {told.oscillators} oscillators, {told.meaning}{scaled}"
     return EnergyFigure(name=name, shares=tuple(shares), outside=outside)
 
 
