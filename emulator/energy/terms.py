@@ -81,7 +81,7 @@ def weight_reload(settings: EnergySettings) -> Share:
 
 def walden_joules(bits: float, femtojoules: float) -> float:
     """Joules of a conversion by the Walden figure of merit: P/fs = FoM 2^ENOB (Walden, JSAC 17 (1999) 539)."""
-    return femtojoules * _FEMTO * 2.0**bits
+    return femtojoules * _FEMTO * math.exp2(bits)
 
 
 def schreier_joules(bits: float, decibels: float) -> float:
