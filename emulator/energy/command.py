@@ -94,6 +94,7 @@ def energy_command(
         return
     for table in _tables(found):
         console.print(table)
+        console.print()
     for remark in remarks(found):
         console.print(Text(remark))
     if files:
@@ -136,7 +137,7 @@ def _tables(found: Estimate) -> Iterator[Table]:
     settings, whole = found.settings, found.whole
     core = len(found.published.shares)
     table = _table(
-        f"{settings.nodes:,} nodes, {settings.mean_degree:.4g} couplings each, {settings.bits} bits, "
+        f"{settings.nodes:,} nodes × {settings.mean_degree:.4g} couplings, {settings.bits} bits, "
         f"{settings.cycles:g} cycles at {settings.f0_hz / 1e6:g} MHz, {settings.chunks} "
         f"chunk{'s' if settings.chunks > 1 else ''}",
         "a sample takes", "", "interval", "of all",
@@ -164,10 +165,11 @@ def _tables(found: Estimate) -> Iterator[Table]:
         f"28 nm chip, {SILICON.degree:.2f} couplings a node", f"{SILICON.watts * 1e6:.0f} µW/node",
         f"{power:.0f} µW/node", f"{100 * (power * 1e-6 / SILICON.watts - 1):+.1f} %", SILICON.kind,
     )  # fmt: skip
-    a, b = (found.fit.polygon.bounds(*axis) for axis in ((1, 0), (0, 1)))
+    a, b, node = (found.fit.polygon.bounds(*axis) for axis in ((1, 0), (0, 1), (1, SILICON.degree)))
     table.caption = Text(
         f"a = {found.fit.oscillator_uw:.1f} µW an oscillator ({a[0]:.1f} to {a[1]:.1f}), "
-        f"b = {found.fit.coupling_uw:.2f} µW a coupling ({b[0]:.2f} to {b[1]:.2f}) of 4 bits"
+        f"b = {found.fit.coupling_uw:.2f} µW a coupling ({b[0]:.2f} to {b[1]:.2f}) of 4 bits. The chip's power is put "
+        f"into the fit; the three energies alone leave {node[0]:.0f} to {node[1]:.0f} µW for it."
     )
     yield table
 

@@ -18,7 +18,7 @@ from emulator.energy.estimate import Estimate
 from emulator.energy.extrapolation import as_published, strips
 from emulator.energy.feasible import Polygon, Strip
 from emulator.energy.figure import EnergyFigure
-from emulator.energy.published import DIGITAL, PublishedEnergy, ais_figures
+from emulator.energy.published import DIGITAL, SILICON, PublishedEnergy, ais_figures
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
 from emulator.energy.words import PART_NAMES, in_joules, share_of
@@ -37,9 +37,9 @@ def curves(found: Estimate) -> bytes:
         panels = list(figure.subplots(1, 3, sharey=True))
         settings = found.settings
         most = max(settings.nodes - 1, 2)
-        degrees = np.geomspace(1, most, _POINTS)
-        bits = np.arange(1, max(_MOST_BITS, settings.bits) + 1)
-        cycles = np.geomspace(settings.cycles / 100, settings.cycles * 100, _POINTS)
+        degrees = np.geomspace(1, most, _POINTS).tolist()
+        bits = range(1, max(_MOST_BITS, settings.bits) + 1)
+        cycles = np.geomspace(settings.cycles / 100, settings.cycles * 100, _POINTS).tolist()
         _along(panels[0], settings, "mean_degree", degrees, "couplings a node")
         _along(panels[1], settings, "bits", bits, "bits of a weight")
         _along(panels[2], settings, "cycles", cycles, "cycles of a sample")
@@ -56,14 +56,14 @@ def curves(found: Estimate) -> bytes:
         return svg(figure)
 
 
-def _along(axes: Axes, settings: EnergySettings, name: str, values: Array, label: str) -> None:
+def _along(axes: Axes, settings: EnergySettings, name: str, values: Sequence[float], label: str) -> None:
     """Both figures along one setting, with intervals; published points of just these other settings."""
     kept = {"wire_pitches": None} if name == "mean_degree" else {}
     for figure_of, colour, said in (
         (with_terms, ORANGE, "with what it leaves out"),
         (as_published, BLUE, "as published"),
     ):
-        found = [figure_of(settings.model_copy(update=kept | {name: value})) for value in values.tolist()]
+        found = [figure_of(settings.model_copy(update=kept | {name: value})) for value in values]
         _band(axes, values, found, colour, said)
     low, high = DIGITAL[0].low, DIGITAL[0].high
     axes.axhspan(low, high, color=FAINT, alpha=0.18, lw=0, label=f"{DIGITAL[0].name}, published")
@@ -80,7 +80,7 @@ def _along(axes: Axes, settings: EnergySettings, name: str, values: Array, label
     axes.set_xlabel(label)
 
 
-def _band(axes: Axes, values: Array, found: Sequence[EnergyFigure], colour: str, said: str) -> None:
+def _band(axes: Axes, values: Sequence[float], found: Sequence[EnergyFigure], colour: str, said: str) -> None:
     low, high = np.array([figure.interval for figure in found]).T
     axes.fill_between(values, low, high, color=colour, alpha=0.22, lw=0)
     axes.plot(values, [figure.joules for figure in found], color=colour, lw=1.8, label=said)
@@ -155,7 +155,13 @@ def allowed(found: Estimate) -> bytes:
         axes.add_patch(_patch(fit.narrowed, facecolor=BLUE, alpha=0.8, edgecolor="none", zorder=4))
         axes.fill_between([], [], [], color=BLUE, alpha=0.45, lw=0, label="all three, to their rounding")
         axes.fill_between(
-            [], [], [], color=BLUE, alpha=0.95, lw=0, label="and 319 µW a node of the measured chip"
+            [],
+            [],
+            [],
+            color=BLUE,
+            alpha=0.95,
+            lw=0,
+            label=f"and {SILICON.watts * 1e6:.0f} µW a node of the measured chip",
         )
         axes.plot(
             fit.oscillator_uw, fit.coupling_uw, "o", color="white", mec=INK, ms=6, zorder=5, label="taken"

@@ -12,6 +12,7 @@ from emulator.energy.extrapolation import as_published
 from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
 from emulator.energy.settings import Assumed, EnergySettings
 from emulator.energy.wires import mean_pitches
+from emulator.energy.words import in_joules
 
 _FEMTO, _PICO = 1e-15, 1e-12
 _LINE_CHARGES = 3  # a cycle: the injection line at 2 f0 twice, the reference at f0 once
@@ -107,8 +108,8 @@ def readout(settings: EnergySettings) -> Share:
     schreier = [count * schreier_joules(bits, s) for _, s in pairs]
     low, value, high = (max(each) for each in zip(walden, schreier, strict=True))
     said = (
-        f"{count:,} conversions of {bits} bits: {walden[1]:.2g} J by Walden's, {schreier[1]:.2g} J by Schreier's "
-        "figure of merit, the higher one"
+        f"{count:,} conversions of {bits} bits: {in_joules(walden[1])} by Walden's figure of merit, "
+        f"{in_joules(schreier[1])} by Schreier's; the higher one"
     )
     return _share("readout_and_adc", (low, value, high), said)
 
