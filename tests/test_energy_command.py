@@ -100,10 +100,17 @@ def test_a_weights_file_fills_in_the_core(tmp_path: Path) -> None:
     assert settings["wire_pitches"] is None  # the file's wires are those of its degree
 
 
+def test_a_core_without_oscillators_is_warned_of(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.h5", window_core(4, 4, family_name="polynomial_ising"))
+    result = ais("--weights", tmp_path / "w.h5", "--json")
+    assert "the powers are of oscillators, which polynomial_ising has none of" in result.stderr
+    assert json.loads(result.stdout)["settings"]["nodes"] == 16
+
+
 def test_tables_say_what_it_rests_on() -> None:
     words = said(ais("--chunks", 4))
     for expected in (
-        "as published (extrapolation) 22.7 µJ 22.5 µJ to 22.8 µJ", "sparse, 4 bits 23 µJ", "measured silicon",
+        "extrapolation as published 22.7 µJ 22.5 µJ to 22.8 µJ", "sparse, 4 bits 23 µJ", "measured silicon",
         "7–79 mJ", "rests on three printed figures", "70.2 Gb/s", "Weight reload may be up to 28.8 µJ",
     ):  # fmt: skip
         assert expected in words

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.energy.digital import NoCounter, find_counters, measure, solver_energy, spent
+from emulator.energy.digital import NoCounter, SolverEnergy, find_counters, measure, solver_energy, spent
+from emulator.energy.estimate import measured_solver
 from netlists.synthetic import window_core
 
 WRAP = 262_143_328_850
@@ -73,6 +74,14 @@ def test_the_real_solver_runs(tmp_path: Path) -> None:
     assert (found.samples, found.joules) == (1, 0)
     assert found.counters == ("intel-rapl:0 package-0",)
     assert "DOP853" in found.solver
+
+
+def test_what_is_said_of_the_solver(tmp_path: Path) -> None:
+    core = window_core(4, 4, duration=0.5)
+    assert str(measured_solver(core, tmp_path / "absent")).startswith("not measurable here: there is no")
+    zone(tmp_path, "intel-rapl:0", "package-0")
+    assert measured_solver(None, tmp_path) == "not measured: --measure runs it"
+    assert isinstance(measured_solver(core, tmp_path), SolverEnergy)
 
 
 def test_why_nothing_can_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

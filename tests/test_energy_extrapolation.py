@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 
 from emulator.energy.extrapolation import as_published, fit, reproduced, strips
 from emulator.energy.feasible import InfeasibleError, Polygon, Strip, feasible_set
-from emulator.energy.figure import Kind
+from emulator.energy.figure import EnergyFigure, Kind
 from emulator.energy.published import SILICON, ais_figures
 from emulator.energy.readings import readings
 from emulator.energy.settings import EnergySettings
@@ -186,6 +186,15 @@ def test_the_interval_holds_the_figure_and_is_that_of_all_feasible_pairs(core: d
     # a and b can't both be at their ends
     assert sum(share.low for share in figure.shares) <= low * (1 + 1e-12)
     assert figure.kind is Kind.EXTRAPOLATION
+
+
+def test_a_joint_interval_has_to_hold_the_sum() -> None:
+    figure = as_published(asked())
+    plain = figure.model_dump()
+    apart = EnergyFigure.model_validate(plain | {"joint": None})
+    assert apart.interval[0] < figure.interval[0] < figure.interval[1] < apart.interval[1]
+    with pytest.raises(ValueError, match="does not lie between 1 and 2 J"):
+        EnergyFigure.model_validate(plain | {"joint": (1.0, 2.0)})
 
 
 @pytest.mark.parametrize(

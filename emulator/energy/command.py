@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import UNUSABLE, console, plain, stop, weights_problems
+from emulator.console import UNUSABLE, console, errors, plain, stop, weights_problems
 from emulator.energy import options
 from emulator.energy.as_json import as_json as json_of
 from emulator.energy.digital import SolverEnergy
@@ -84,6 +84,10 @@ def energy_command(
     given = {name: value for name, value in values.items() if name in by_hand}
     file = None if weights is None else _read(weights)
     settings = options.energy_settings(_joined({} if file is None else file_settings(file), given))
+    if file is not None and file.core.family.state.periodic is None:
+        errors.print(
+            Text(f"warning: the powers are of oscillators, which {file.core.family_name} has none of")
+        )
     core = None
     if measure:
         core = window_core(PUBLISHED_SIDE, PUBLISHED_SIDE) if file is None else file.core
@@ -146,7 +150,7 @@ def _tables(found: Estimate) -> Iterator[Table]:
         table.add_row(*_row(share, whole.joules))
     published = found.published
     table.add_row(
-        f"{published.name} ({published.kind})", in_joules(published.joules), between(published.interval),
+        published.name, in_joules(published.joules), between(published.interval),
         share_of(published.joules, whole.joules), style="bold", end_section=True,
     )  # fmt: skip
     for share in whole.shares[core:]:
@@ -175,7 +179,7 @@ def _tables(found: Estimate) -> Iterator[Table]:
 
     table = _table("Digital generators", "", "a sample", "rests on")
     for row in DIGITAL:
-        table.add_row(row.name, row.text, f"{row.kind}, as published")
+        table.add_row(row.name, row.text, row.basis)
     table.add_row("our reference solver", *_solver_words(found.solver))
     yield table
 

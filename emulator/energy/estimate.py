@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from emulator.energy.digital import NoCounter, SolverEnergy, find_counters, solver_energy
+from emulator.energy.digital import POWERCAP, NoCounter, SolverEnergy, find_counters, solver_energy
 from emulator.energy.extrapolation import Fit, Reproduced, as_published, fit, reproduced
 from emulator.energy.figure import EnergyFigure
 from emulator.energy.published import SILICON
@@ -48,12 +49,12 @@ def estimate(settings: EnergySettings, solver: SolverEnergy | str) -> Estimate:
     )
 
 
-def measured_solver(core: AnalogCore | None) -> SolverEnergy | str:
+def measured_solver(core: AnalogCore | None, root: Path = POWERCAP) -> SolverEnergy | str:
     """The reference solver's energy on a core, or why there is none; without a core only whether it could be had."""
     try:
         if core is not None:
-            return solver_energy(core)
-        find_counters()
+            return solver_energy(core, root)
+        find_counters(root)
     except NoCounter as reason:
         return f"not measurable here: {reason}"
     except ReferenceFailed as failure:

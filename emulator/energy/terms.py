@@ -42,7 +42,8 @@ def routing(settings: EnergySettings) -> Share:
 def distribution(settings: EnergySettings) -> Share:
     """Injection at 2 f0 and reference at f0 to every cell: lines as long as a pitch a cell, and what hangs on them.
 
-    Joules are charges × cells × (wire + load) × V² × drivers.
+    Joules are charges × cells × (wire + load) × V² × drivers. The measured chip that the extrapolation agrees with
+    locks its oscillators too; whether its power holds that is not known.
     """
     wire = _times(1.0, settings.pitch_um, settings.wire_ff_per_um)
     load = _times(1.0, settings.line_ff_per_cell)
@@ -155,7 +156,7 @@ def with_terms(settings: EnergySettings) -> EnergyFigure:
         math.fsum([high, *(share.high for share in added)]),
     )
     return EnergyFigure(
-        name="with what it leaves out", shares=(*core.shares, *added), outside={}, joint=joint
+        name="extrapolation with what it leaves out", shares=(*core.shares, *added), outside={}, joint=joint
     )
 
 
