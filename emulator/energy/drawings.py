@@ -110,7 +110,10 @@ def parts(found: Estimate) -> bytes:
             if share.high > floor:
                 low, high = max(share.low, floor), share.high
                 axes.plot([low, high], [row, row], color=INK, lw=1.2, zorder=3)
-                axes.plot([low, high], [row, row], "|", color=INK, ms=7, mew=1.2, zorder=3)
+                ends = [
+                    end for end in (share.low, high) if end > floor
+                ]  # what reaches below the floor has none
+                axes.plot(ends, [row] * len(ends), "|", color=INK, ms=7, mew=1.2, zorder=3)
             said = f"{in_joules(share.joules)}   {share_of(share.joules, found.whole.joules)}"
             axes.annotate(
                 said if share.joules else "none", (1, row), (6, 0), xycoords=("axes fraction", "data"),

@@ -87,8 +87,8 @@ def remarks(found: Estimate) -> list[str]:
     if settings.symmetric and settings.mean_degree:
         once = as_published(settings.model_copy(update={"mean_degree": settings.mean_degree / 2}))
         said.append(
-            f"{settings.mean_degree:.4g} neighbours a node are taken as so many couplings, each of power b, as the "
-            f"paper does. The measured chip that a and b agree with has {SILICON.degree:.3g} couplers a node, each "
+            f"{settings.mean_degree:.4g} neighbours a node are taken as so many couplings, each of power b. "
+            f"The measured chip that a and b agree with has {SILICON.degree:.3g} couplers a node, each "
             f"between two nodes; counted like those, this core has {settings.mean_degree / 2:.4g}, and the same a and "
             f"b give {in_joules(once.joules)} ({between(once.interval)}). Inferred: the paper does not say."
         )
