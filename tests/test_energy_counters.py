@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulator.energy.digital import NoCounter, SolverEnergy, find_counters, measure, solver_energy, spent
-from emulator.energy.estimate import measured_solver
+from emulator.energy.overview import measured_solver
 from netlists.synthetic import window_core
 
 WRAP = 262_143_328_850

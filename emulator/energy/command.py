@@ -16,9 +16,9 @@ from emulator.console import UNUSABLE, console, errors, plain, stop, weights_pro
 from emulator.energy import options
 from emulator.energy.as_json import as_json as json_of
 from emulator.energy.digital import SolverEnergy
-from emulator.energy.estimate import Estimate, estimate, measured_solver, remarks
 from emulator.energy.figure import Share
 from emulator.energy.of_core import file_settings
+from emulator.energy.overview import Overview, measured_solver, overview, remarks
 from emulator.energy.published import DIGITAL, SILICON
 from emulator.energy.settings import EnergySettings
 from emulator.energy.words import PART_NAMES, between, in_joules, share_of
@@ -91,7 +91,7 @@ def energy_command(
     core = None
     if measure:
         core = window_core(PUBLISHED_SIDE, PUBLISHED_SIDE) if file is None else file.core
-    found = estimate(settings, measured_solver(core))
+    found = overview(settings, measured_solver(core))
     files = [] if out is None else _write(out, found)
     if as_json:
         typer.echo(json.dumps(json_of(found), indent=2))
@@ -128,7 +128,7 @@ def _read(path: Path) -> Weights:
         stop(UNUSABLE, weights_problems(error))
 
 
-def _write(out: Path, found: Estimate) -> list[Path]:
+def _write(out: Path, found: Overview) -> list[Path]:
     from emulator.energy.page import write_energy  # with matplotlib, which the tables need not wait for
 
     try:
@@ -137,7 +137,7 @@ def _write(out: Path, found: Estimate) -> list[Path]:
         stop(UNUSABLE, f"can't write to {out}: {error}")
 
 
-def _tables(found: Estimate) -> Iterator[Table]:
+def _tables(found: Overview) -> Iterator[Table]:
     settings, whole = found.settings, found.whole
     core = len(found.published.shares)
     table = _table(

@@ -1,4 +1,4 @@
-"""Figures of an estimate as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
+"""Figures of what ``ais energy`` says, as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
 
 Published points are open circles of a colour of their own.
 """
@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon as Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from emulator.energy.estimate import Estimate
 from emulator.energy.extrapolation import as_published, strips
 from emulator.energy.feasible import Polygon, Strip
 from emulator.energy.figure import EnergyFigure
+from emulator.energy.overview import Overview
 from emulator.energy.published import DIGITAL, SILICON, PublishedEnergy, ais_figures
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
@@ -30,7 +30,7 @@ _MOST_BITS = 12
 _CORE = ("oscillators", "couplers")
 
 
-def curves(found: Estimate) -> bytes:
+def curves(found: Overview) -> bytes:
     """SVG of the energy along degree, bits and cycles, all else as asked; bands are intervals."""
     with drawing():
         figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
@@ -96,7 +96,7 @@ def _on_the_curve(figure: PublishedEnergy, settings: EnergySettings, along: str)
     return all(printed == asked for name, (printed, asked) in pairs.items() if name != along)
 
 
-def parts(found: Estimate) -> bytes:
+def parts(found: Overview) -> bytes:
     """SVG of the parts as horizontal bars on a logarithmic scale, with their ranges."""
     shares = found.whole.shares
     floor = found.whole.joules * 1e-5
@@ -139,7 +139,7 @@ def _in_joules(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_joules(value)))
 
 
-def allowed(found: Estimate) -> bytes:
+def allowed(found: Overview) -> bytes:
     """SVG of all a and b that give the published figures to their rounding, and of the pair that is taken."""
     fit = found.fit
     with drawing():

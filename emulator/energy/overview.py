@@ -20,7 +20,7 @@ _LARGE = 0.1  # of the whole: a term that is said to be there
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Overview:
     """What ``ais energy`` says.
 
     Attributes:
@@ -42,9 +42,9 @@ class Estimate:
     solver: SolverEnergy | str
 
 
-def estimate(settings: EnergySettings, solver: SolverEnergy | str) -> Estimate:
+def overview(settings: EnergySettings, solver: SolverEnergy | str) -> Overview:
     """All figures of these settings."""
-    return Estimate(
+    return Overview(
         settings, as_published(settings), with_terms(settings), fit(), reproduced(), readings(), solver
     )
 
@@ -62,7 +62,7 @@ def measured_solver(core: AnalogCore | None, root: Path = POWERCAP) -> SolverEne
     return "not measured: --measure runs it"
 
 
-def remarks(found: Estimate) -> list[str]:
+def remarks(found: Overview) -> list[str]:
     """What a reader should know before quoting a figure."""
     settings, whole = found.settings, found.whole
     said = [
