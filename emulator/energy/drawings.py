@@ -1,4 +1,4 @@
-"""Figures of what ``ais energy`` says, as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
+"""Figures of ``ais energy`` as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
 
 Published points are open circles of a colour of their own.
 """
