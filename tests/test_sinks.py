@@ -86,7 +86,8 @@ def test_blocks_do_not_matter(sizes: list[int]) -> None:
     one, two = reduced(sink(), time, values, [10**6]), reduced(sink(), time, values, sizes)
     for name, demodulated in one.demodulated.items():
         np.testing.assert_allclose(two.demodulated[name].phase, demodulated.phase, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(two.means, one.means, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(two.means[:, :3], one.means[:, :3], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(two.means[:, 3], one.means[:, 3], rtol=1e-14)
     for before, after in zip(one.kept, two.kept, strict=True):
         np.testing.assert_array_equal(after.time, before.time)
         np.testing.assert_array_equal(after.values, before.values)
