@@ -16,7 +16,17 @@ PART_NAMES: dict[PartName, str] = {
     "digital_interface": "digital interface",
     "routing_capacitance": "routing",
 }
-_PREFIXES = (("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15))
+_PREFIXES = (
+    ("k", 1e3),
+    ("", 1.0),
+    ("m", 1e-3),
+    ("µ", 1e-6),
+    ("n", 1e-9),
+    ("p", 1e-12),
+    ("f", 1e-15),
+    ("a", 1e-18),
+    ("z", 1e-21),
+)
 
 
 def in_joules(joules: float, digits: int = 3) -> str:
