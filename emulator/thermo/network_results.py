@@ -41,7 +41,7 @@ ROWS: Mapping[str, Column] = {
     "equilibrium/boltzmann_error": Column("Frobenius error of the covariance against kT M⁻¹"),
     "averaging/times": Column("lengths of averages, in time constants of the slowest mode", "L"),
     "averaging/variance": Column("mean variance of a visible node's average over each", "L"),
-    "averaging/expected": Column("the same in closed form, of isotropic noise on the trained network; else NaN", "L"),
+    "averaging/expected": Column("the same in closed form, on the noise's grid; NaN with quartic wells", "L"),
     "readout/analog": Column("visible nodes at the converter's input: averaged under noise, else at rest", "V"),
     "readout/analog_reference": Column("at rest, by linear algebra as made", "V"),
     "readout/codes": Column("ADC codes", "V", "iu"),

@@ -22,7 +22,6 @@ from emulator.thermo.sampling import (
     expected_covariance,
     sample_equilibrium,
 )
-from emulator.thermo.thermal import averaged_noise
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array, Index
 from netlists.network import NetworkError
@@ -200,18 +199,26 @@ def _against_closed_forms(plan: Plan, found: Equilibrium, lengths: Array, rows: 
         "equilibrium/covariance_bound": bound,
         "equilibrium/boltzmann_error": covariance_error(plan.matrix, found, boltzmann)[0],
     }  # fmt: skip
-    if plan.drive.kind == "isotropic":
-        rows["averaging/expected"] = averaged_noise(plan.network, lengths / plan.slowest) ** 2
+    shown = plan.network.visible
+    rows["averaging/expected"] = np.array([
+        np.diag(expected_covariance(plan.matrix, plan.drive, points))[shown].mean()
+        for points in _points(found, lengths / plan.slowest)
+    ])  # fmt: skip
     if error <= SPREAD * bound:
         return []
     return [f"covariance off by {error:.2g}, {error / bound:.2g} standard errors"]
 
 
+def _points(found: Equilibrium, times: Array) -> list[int]:
+    """Grid points in averages over each of the times."""
+    return [max(1, round(time / found.spacing)) for time in times.tolist()]
+
+
 def _averages(found: Equilibrium, times: Array, shown: Index) -> Array:
     """(L,) mean variance of averages over each of the times, about the mean of the whole run; NaN of fewer than two."""
     variances = []
-    for time in times.tolist():
-        blocks = averaged(found, shown, max(1, round(time / found.spacing)))
+    for points in _points(found, times):
+        blocks = averaged(found, shown, points)
         # the mean that it is about is of these very blocks
         variances.append(float(np.mean(blocks.var(axis=0, ddof=1))) if len(blocks) > 1 else math.nan)
     return np.array(variances)

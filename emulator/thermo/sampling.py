@@ -10,7 +10,7 @@ import numpy as np
 
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
-from emulator.thermo.grid_covariance import grid_covariance
+from emulator.thermo.grid_covariance import average_covariance
 from emulator.thermo.heun import LARGEST_STEP, largest_step
 from emulator.thermo.transients import cells, run_cells
 from netlists.conductances import Conductances
@@ -153,9 +153,9 @@ def _slowest(network: LangevinNetwork) -> float:
     return float(max(np.abs(network.spectrum.eigenvalues).min(), 0.05 * fastest_pole(network)))
 
 
-def expected_covariance(matrix: Array, drive: Injection) -> Array:
-    """(N, N) covariance of states that relax by a matrix under this noise, on this grid."""
-    return grid_covariance(matrix, drive.currents, drive.grid.sigma**2 / 2, drive.grid.step)
+def expected_covariance(matrix: Array, drive: Injection, points: int = 1) -> Array:
+    """(N, N) covariance of states that relax by a matrix under this noise, on this grid; of the mean of ``points``."""
+    return average_covariance(matrix, drive.currents, drive.grid.sigma**2 / 2, drive.grid.step, points)
 
 
 def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tuple[float, float]:
