@@ -57,6 +57,7 @@ def network_design(
         parameters=circuit.parameters,
         blocks=(*circuit.parts, *circuit.core),
         core=tuple(block.name for block in circuit.core),
+        core_title="Core: a block a module, a block a skip, and what joins them",
         bench=circuit.bench(bias),
         analysis=analysis,
         initial=initial,

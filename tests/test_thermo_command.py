@@ -115,6 +115,13 @@ def test_bad_input_is_told(activations: Path, substrate: Path, tmp_path: Path) -
     write_network(network, Substrate(random_network(0)))
     result = ais("thermo", "audit", network, "--out", out)
     assert "no interface; expected an encoder and a decoder module" in said(result)
+    given = read_network(substrate).substrate
+    wells = replace(given.network.modules[0], quartic=np.full(12, 0.1))
+    quartic = replace(given, network=replace(given.network, modules=(wells, given.network.modules[1])))
+    write_network(network, quartic)
+    result = ais("thermo", "audit", network, "--out", out)
+    assert result.exit_code == 2
+    assert "12 of 24 nodes have quartic wells; expected none" in said(result)
     (tmp_path / "file").write_text("")
     result = ais("thermo", "audit", substrate, "--out", tmp_path / "file")
     assert result.exit_code == 2
@@ -131,7 +138,13 @@ def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, 
     error = found["operating_point_relative_error"]
     if realization == "exact":
         assert error is None  # no circuit was asked
+        assert found["transients"] is None
     else:
+        over_time = found["transients"]
+        assert over_time["settling"]["slowest_error"] < 0.02
+        assert over_time["settling"]["time_error"] < 0.02
+        assert over_time["noise"].keys() == {"isotropic", "johnson"}
+        assert "Readouts of" in (tmp_path / "audit.md").read_text()
         assert 0 < error < 1e-6
         assert "operating points in ngspice" in said(result)
     assert {"constant", "no_skip", "interface_only", "oracle_exact"} <= found["baselines"].keys()
@@ -220,6 +233,18 @@ def test_the_audit_of_the_trained_network(tmp_path: Path) -> None:
     assert found["baselines"]["constant"] > found["regimes"]["full"]
     # thermal noise at the published temperature drowns what tells inputs apart
     assert found["averaging"][0]["samples"] > 100
+    settling = found["transients"]["settling"]
+    assert settling["slowest_error"] < 0.02
+    assert settling["slowest_predicted"][0] == pytest.approx(1 / found["spectrum"]["smallest"])
+    assert settling["time_error"] < 0.02
+    isotropic, johnson = (found["transients"]["noise"][kind] for kind in ("isotropic", "johnson"))
+    for row in (*isotropic["lengths"], *johnson["lengths"]):
+        assert row["variance"] == pytest.approx(row["expected"], rel=0.01, abs=4 * row["error"])
+    # the negative control
+    first = johnson["lengths"][0]
+    assert abs(first["variance"] - johnson["boltzmann"]) > 10 * first["error"]
+    needed = isotropic["time_needed"]
+    assert needed["measured"] == pytest.approx(found["averaging"][0]["time"], abs=4 * needed["error"])
 
 
 @pytest.mark.parametrize("command", [["thermo"], ["thermo", "build"], ["thermo", "audit"]])

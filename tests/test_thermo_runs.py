@@ -86,6 +86,11 @@ def test_a_run_is_what_linear_algebra_says(file: Path, tmp_path: Path) -> None:
         "testbench.cir",
     ]
     assert not (tmp_path / "out" / "partial").exists()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "6 / 6" in page
+    assert "Settling" in page
+    assert "no noise: inputs are at rest" in page
+    assert "http" not in page.replace("http-equiv", "")
 
 
 def test_a_run_under_noise_averages_it(file: Path, tmp_path: Path, compiling: Simulator) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
+from emulator.thermo.equilibrium import equilibrium
 from emulator.thermo.relaxation import relaxation, settling_time
 from emulator.thermo.thermal import distances, settling
 from emulator.thermo.transients import Run, run_elements
@@ -84,10 +85,10 @@ def measured_settling(
     Rates are those of the conductances as they are made; settling is of the network as it was trained.
     """
     matrix, shown = circuit.conductances.matrix(), network.visible
-    rests = np.linalg.solve(matrix, circuit.forces(biases).T).T
-    trained = np.linalg.solve(network.matrix, biases.T).T
+    rests: Array = np.linalg.solve(matrix, circuit.forces(biases).T).T.astype(np.float64)
+    trained = equilibrium(network, biases)
     rates = [relaxation(run, rest, matrix) for run, rest in zip(runs, rests, strict=True)]
-    grid = np.linspace(0, min(run.time[-1] for run in runs), CURVE)
+    grid: Array = np.linspace(0, min(run.time[-1] for run in runs), CURVE)
     curves = []
     for run, rest in zip(runs, rests, strict=True):
         distance = np.linalg.norm(run.states[:, shown] - rest[shown], axis=1) / np.linalg.norm(rest[shown])

@@ -108,7 +108,7 @@ class CircuitTransients:
         length = max(LEAST, effort.correlation_times * min(1.0, (FULL_EFFORT / network.nodes) ** 2))
         points = math.ceil(length * correlation_points(network, drive))
         matrix, forces = circuit.conductances.matrix(), circuit.forces(biases)[: effort.runs]
-        rests = np.linalg.solve(matrix, forces.T).T
+        rests: Array = np.linalg.solve(matrix, forces.T).T.astype(np.float64)
         runs = []
         for k, (force, rest) in enumerate(zip(forces, rests, strict=True)):
             stage(f"{kind} noise", k, len(forces))

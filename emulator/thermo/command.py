@@ -191,7 +191,8 @@ def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> 
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
             said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
-        solve, run = (kind(simulator, ability, settings) for kind in (CircuitSolver, CircuitTransients))
+        solve = CircuitSolver(simulator, ability, settings)
+        run = CircuitTransients(simulator, ability, settings)
         return audit_file(file, solve, said, split, run, stage)
 
 

@@ -29,6 +29,7 @@ ROWS: Mapping[str, Column] = {
     "rest/error_network": Column("operating point against the network as trained, relative"),
     "settling/rate_error": Column("largest relative error of a mode's measured rate; NaN if not simulated"),
     "settling/modes": Column("modes whose rate was measured", kinds="iu"),
+    "settling/rates": Column("measured rate of each mode, from the slowest on; NaN if not measured", "N"),
     "settling/slowest": Column("measured time constant of the slowest of them, model time"),
     "settling/time": Column("until the visible nodes stay within 1 % of rest, model time"),
     "settling/row_time": Column("model time of each row", "R"),

@@ -124,6 +124,7 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     visible = plan.network.visible
     rows: dict[str, Any] = {
         "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
+        "settling/rates": np.full(plan.network.nodes, math.nan),
         "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
     }  # fmt: skip
     # where rates depend on the state, no mode has one on the way
@@ -134,6 +135,7 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     except CircuitFailed as failure:
         return Part(rows, [f"settling: {failure}"])
     found = relaxation(run, rest, plan.matrix)
+    rows["settling/rates"][found.numbers] = found.measured
     at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
     rows |= {
         "settling/rate_error": found.error, "settling/modes": len(found.rates), "settling/slowest": found.slowest,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
@@ -76,14 +77,17 @@ def spu(
             found = run_spu(simulator, plan, runs, stage)
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
+    except ValidationError as error:
+        said = [f"--{e['loc'][-1]}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
+        stop(UNUSABLE, "; ".join(said))
     except (NetworkError, ConductanceError, NoiseError, NgspiceUnavailable) as error:
         stop(UNUSABLE, str(error))
     except CircuitFailed as error:
         stop(FAILED, str(error))
     try:
         write_into(out / NETLIST, write_design_files(plan.design(0), "ngspice"))
-        said = as_json(file, plan, found, str(ability.version))
-        write_text_whole(out / JSON, json.dumps(said, indent=2, allow_nan=False) + "\n")
+        found_json = as_json(file, plan, found, str(ability.version))
+        write_text_whole(out / JSON, json.dumps(found_json, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         stop(UNUSABLE, f"can't write to {out}: {error}")
     console.print(_table(plan, found))
