@@ -92,8 +92,8 @@ def audit(
         )
     if network.quartic.any():
         raise NetworkError(
-            f"{int((network.quartic > 0).sum())} of {network.nodes} nodes have quartic wells; expected none: the published "
-            "table, and the closed forms beside it, are of linear networks. `ais run` simulates this one"
+            f"{int((network.quartic > 0).sum())} of {network.nodes} nodes have quartic wells; expected none: the "
+            "published table, and the closed forms beside it, are of linear networks. `ais run` simulates this one"
         )
     require_confining(network)
     biases, wanted = substrate.biases(split), substrate.activations(split, 1)
