@@ -82,7 +82,7 @@ def test_how_far_a_covariance_is_off_by_the_rule_of_four() -> None:
 
 def substrate() -> tuple[LangevinNetwork, Array, Array]:
     """Two modules, the second read out; forces of six inputs; what the decoder should show: where it rests."""
-    network = random_network((5, 4), rank=2, seed=3, kt=0.02)
+    network = random_network((5, 4), rank=2, seed=3, kt=0.02, strength=0.2)
     network = replace(network, visible=np.arange(5, 9))
     biases = np.random.default_rng(5).normal(size=(6, 9))
     return network, biases, equilibrium(network, biases)[:, 5:]
@@ -146,7 +146,7 @@ def isotropic(measured: Transients) -> NoisyReadout:
 def test_averages_scatter_as_the_closed_form_says(measured: Transients) -> None:
     for noise in measured.noise:
         for row in noise.lengths:
-            assert row.variance == pytest.approx(row.expected, abs=5 * row.error), (noise.kind, row)
+            assert row.variance == pytest.approx(row.expected, abs=4 * row.error), (noise.kind, row)
     found = isotropic(measured)
     assert found.lengths[0].expected == pytest.approx(found.boltzmann)
     assert found.lengths[0].error < 0.05 * found.lengths[0].variance
@@ -162,17 +162,16 @@ def test_averages_scatter_as_the_closed_form_says(measured: Transients) -> None:
 def test_resistors_are_no_sampler(measured: Transients) -> None:
     control = measured.noise[1]
     first = control.lengths[0]
-    assert abs(first.variance - control.boltzmann) > 8 * first.error
+    assert abs(first.variance - control.boltzmann) > 5 * first.error
     assert control.boltzmann == pytest.approx(isotropic(measured).boltzmann)
 
 
 def test_averaging_brings_the_cosine_back(measured: Transients) -> None:
     found = isotropic(measured)
     for row in found.lengths:
-        spread = 5 * row.cosine_error + 0.01
-        assert row.cosine == pytest.approx(row.cosine_expected, abs=spread)
+        assert row.cosine == pytest.approx(row.cosine_expected, abs=5 * row.cosine_error)
     cosines = [row.cosine for row in found.lengths]
-    assert cosines[0] < 0.98
+    assert cosines[0] < 0.99
     assert cosines[-1] > 0.995
     deviations = [1 - row.r2 for row in found.lengths]
     assert deviations[-1] < 0.05 * deviations[0]

@@ -38,7 +38,8 @@ def test_its_voltages_have_the_networks_covariance(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out" / "spu.json").read_text())
     covariance = found["covariance"]
     np.testing.assert_allclose(covariance["boltzmann"], 0.6 * np.linalg.inv(network.matrix), rtol=1e-12)
-    np.testing.assert_allclose(covariance["expected"], covariance["boltzmann"], rtol=0.1)
+    lost = np.subtract(covariance["boltzmann"], covariance["expected"])  # by the noise's grid
+    assert np.linalg.norm(lost) < 0.1 * np.linalg.norm(covariance["boltzmann"])
     assert covariance["error"] < 2 * covariance["standard_error"] < 0.5
     # resistors at the same temperature would give kT·I
     assert covariance["off_resistors"] > 4 * covariance["standard_error"]

@@ -32,7 +32,7 @@ class AveragedReadout:
         correlation_times: the same in these.
         averages: how many there are of each visible node.
         variance: of a visible node about its resting point, on the mean.
-        error: standard error of that, from run to run.
+        error: standard error of that, in closed form too: averages count as independent two correlation times apart.
         expected: the variance in closed form, on the noise's grid.
         cosine, r2: the decoder's scores, on the mean over sets of a readout of each run.
         cosine_expected, r2_expected: the same of readouts drawn from the closed form about linear algebra.
@@ -156,21 +156,23 @@ def _length(
     points: int, per_time: float, noise: list[Equilibrium], rests: Array, covariance: Array, shown: Index,
     decoder: slice, wanted: Array,
 ) -> AveragedReadout:  # fmt: skip
-    # of runs, which are independent
-    each = np.array([np.mean(averaged(run, shown, points) ** 2) for run in noise])
+    squares = float(np.mean([np.mean(averaged(run, shown, points) ** 2) for run in noise]))
     nodes = np.arange(decoder.start, decoder.stop)
     blocks = np.stack([averaged(run, nodes, points) for run in noise], axis=1)  # (B, S, D)
     cosines, deviations = _scores(blocks + rests[:, nodes], wanted)
     factor = np.linalg.cholesky(covariance[decoder, decoder])
     drawn = np.random.default_rng(0).standard_normal((DRAWS, len(rests), len(nodes))) @ factor.T
     expected, expected_r2 = _scores(drawn + rests[:, nodes], wanted)
+    independent = max(1.0, min(len(blocks), len(noise[0].states) / per_time / 2))  # in a run
+    seen = covariance[np.ix_(shown, shown)]
+    # of a mean of squares of V normal numbers: 2 tr Σ²/V²
+    spread = math.sqrt(2 * float(np.sum(seen**2)) / (independent * len(noise))) / len(shown)
     return AveragedReadout(
         points=points, time=points * noise[0].spacing, correlation_times=points / per_time,
-        averages=len(blocks) * len(noise), variance=float(each.mean()),
-        error=float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else math.nan,
-        expected=float(np.diag(covariance)[shown].mean()),
+        averages=len(blocks) * len(noise), variance=squares, error=spread,
+        expected=float(np.diag(seen).mean()),
         cosine=float(cosines.mean()), cosine_expected=float(expected.mean()),
-        cosine_error=float(expected.std() / math.sqrt(len(blocks))),
+        cosine_error=float(expected.std() / math.sqrt(independent)),
         r2=float(deviations.mean()), r2_expected=float(expected_r2.mean()),
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ def _stationary(matrix: Array, currents: Array, kt: float, step: float) -> tuple
     noise = 2 * kt / step * currents
     mixed = decay @ after @ noise @ before.T
     driven = before @ noise @ before.T + after @ noise @ after.T + mixed + mixed.T
-    alone = np.asarray(solve_discrete_lyapunov(decay, driven))
+    alone: Array = np.asarray(solve_discrete_lyapunov(decay, driven), dtype=np.float64)
     return decay, alone, decay @ alone + before @ noise @ after.T
 
 

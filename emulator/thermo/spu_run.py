@@ -18,7 +18,7 @@ from netlists.dialects.write import write_design_deck
 from netlists.noise import Noise, NoiseError
 from netlists.spu import Spu
 
-STEP = 0.2  # of the noise's grid, over the magnitude of the fastest pole
+STEP = 0.1  # of the noise's grid, over the magnitude of the fastest pole
 BURN_IN, KEPT = 6.0, 20.0  # time constants of the slowest pole; sources cost the square of their points
 SPREAD = 2.0  # times its standard error, that a covariance may be off
 
