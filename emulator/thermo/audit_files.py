@@ -169,6 +169,12 @@ def as_markdown(audit: Audit) -> str:
     return "\n".join([*lines, *_transients(audit)]) + "\n"
 
 
+_NOISES = {
+    "isotropic": "isotropic noise (the Boltzmann answer)",
+    "johnson": "Johnson noise (of the conductances: the negative control)",
+}
+
+
 def _transients(audit: Audit) -> Iterator[str]:
     """The tables of what was simulated over time."""
     found = audit.transients
@@ -176,7 +182,9 @@ def _transients(audit: Audit) -> Iterator[str]:
         return
     yield from (
         "",
-        f"Over time, in ngspice: settling element by element, noise by {found.devices} cells. Model time units.",
+        f"Over time, in ngspice: settling element by element, noise by {found.devices} cells. Model time units; "
+        "closed forms under noise are on its grid, which takes a few percent of an instant's variance, and nothing of a "
+        "long average's.",
         "",
         "| | circuit | linear algebra |",
         "|---|---|---|",
@@ -185,7 +193,7 @@ def _transients(audit: Audit) -> Iterator[str]:
     for noise in found.noise:
         yield from (
             "",
-            f"Readouts of {noise.runs} inputs under {noise.kind} noise, averaged; the correlation time is "
+            f"Readouts of {noise.runs} inputs under {_NOISES[noise.kind]}, averaged; the correlation time is "
             f"{noise.correlation_time:.3g}:",
             "",
             f"| {' | '.join(HEADINGS)} |",

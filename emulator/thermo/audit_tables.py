@@ -66,17 +66,17 @@ def _settling_rows(found: MeasuredSettling) -> Iterator[tuple[str, str, str]]:
     inputs = f"{len(found.times)} inputs"
     yield (
         f"time constant of the slowest mode, {inputs}",
-        f"{_span(found.slowest)}, off by at most {found.slowest_error:.2%}",
+        f"{_span(found.slowest)}, off by at most {100 * found.slowest_error:.1g} %",
         _span(found.slowest_predicted),
     )
     yield (
         f"rates of {min(found.modes)} modes or more, largest error",
-        f"{found.rate_error:.2%}",
+        f"{100 * found.rate_error:.1g} %",
         "",
     )
     yield (
         f"settled to {found.tolerance:.0%}, {inputs}",
-        f"{_span(found.times)}, off by at most {found.time_error:.2%}",
+        f"{_span(found.times)}, off by at most {100 * found.time_error:.1g} %",
         _span(found.predicted),
     )
 
@@ -114,7 +114,8 @@ def length_rows(found: NoisyReadout) -> Iterator[tuple[str, ...]]:
 
 
 def _length(row: AveragedReadout) -> str:
-    return "one instant" if row.points == 1 else f"{row.correlation_times:.3g} correlation times"
+    times = f"{row.correlation_times:.0f}"
+    return "one instant" if row.points == 1 else f"{times} correlation time{'s' * (times != '1')}"
 
 
 def _r2(value: float) -> str:
