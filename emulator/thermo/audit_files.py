@@ -182,7 +182,7 @@ def _transients(audit: Audit) -> Iterator[str]:
         return
     yield from (
         "",
-        f"Over time, in ngspice: settling element by element, noise by {found.devices} cells. Model time units; "
+        f"Over time, in ngspice: settling element by element, noise by {found.devices}. Model time units; "
         "closed forms under noise are on its grid, which takes a few percent of an instant's variance, and nothing of "
         "a long average's.",
         "",

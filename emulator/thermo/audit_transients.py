@@ -41,8 +41,8 @@ COMPILED: dict[NoiseKind, Effort] = {
     # sources from outside cost the simulator the square of their points
     "johnson": Effort(4, 60.0),
 }
-# a dense matrix of B sources, or their derivatives, takes a hundred times as long
-BEHAVIOURAL: dict[NoiseKind, Effort] = {"isotropic": Effort(2, 20.0), "johnson": Effort(2, 10.0)}
+# element by element, which takes a hundred times as long
+BY_ELEMENTS: dict[NoiseKind, Effort] = {"isotropic": Effort(2, 30.0), "johnson": Effort(2, 10.0)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Transients:
     Attributes:
         settling: without noise.
         noise: under isotropic noise, the Boltzmann answer, and under Johnson noise, the negative control.
-        devices: that the runs under noise were made with.
+        devices: that the runs under noise were made with, in words.
         cpu_s: processor seconds of the simulator, all together.
     """
 
@@ -96,14 +96,18 @@ class CircuitTransients:
             found, seconds = self._under_noise(kind, network, circuit, biases, wanted, signal, stage)
             noise.append(found)
             used += seconds
-        devices = "compiled" if takes_compiled(self.ability) else "behavioural"
+        devices = (
+            "compiled cells"
+            if takes_compiled(self.ability)
+            else "the same elements, as this ngspice takes no compiled cells"
+        )
         return Transients(settled, noise, devices, used)
 
     def _under_noise(
         self, kind: NoiseKind, network: LangevinNetwork, circuit: NetworkCircuit, biases: Array, wanted: Array,
         signal: float, stage: Stage,
     ) -> tuple[NoisyReadout, float]:  # fmt: skip
-        effort = (COMPILED if takes_compiled(self.ability) else BEHAVIOURAL)[kind]
+        effort = (COMPILED if takes_compiled(self.ability) else BY_ELEMENTS)[kind]
         drive = injection(network, kind, SEED, made=circuit.conductances, scaling=circuit.scaling)
         length = max(LEAST, effort.correlation_times * min(1.0, (FULL_EFFORT / network.nodes) ** 2))
         points = math.ceil(length * correlation_points(network, drive))
@@ -113,7 +117,7 @@ class CircuitTransients:
         for k, (force, rest) in enumerate(zip(forces, rests, strict=True)):
             stage(f"{kind} noise", k, len(forces))
             runs.append(sample_equilibrium(
-                self.simulator, self.ability, network, force, drive, circuit.scaling, rest, points, k, matrix
+                self.simulator, self.ability, network, force, drive, circuit.scaling, rest, points, k, matrix, circuit
             ))  # fmt: skip
         found = noisy_readout(network, matrix, drive, rests, runs, wanted[: len(runs)], signal)
         return found, sum(run.cpu_s for run in runs)

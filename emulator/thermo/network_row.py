@@ -178,7 +178,7 @@ def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     try:
         found = sample_equilibrium(
             simulator, ability, plan.network, plan.forces[index], plan.drive, plan.circuit.scaling, rest, points,
-            index, plan.matrix,
+            index, plan.matrix, plan.circuit,
         )  # fmt: skip
     except CircuitFailed as failure:
         return Part(rows, [f"under noise: {failure}"])
