@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.thermo import audit as audit_module
-from emulator.thermo import audit_files, published
+from emulator.thermo import audit_files, audit_transients, published
+from emulator.thermo.audit_transients import Effort
 from emulator.thermo.equilibrium import equilibrium
 from emulator.thermo.findings import findings
 from netlists.core import Array
@@ -32,6 +33,14 @@ def ais(*words: object) -> Result:
 
 def said(result: Result) -> str:
     return " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.fixture
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transients of few runs, where they are not what is looked at."""
+    few = {"isotropic": Effort(3, 30.0), "johnson": Effort(2, 10.0)}
+    monkeypatch.setattr(audit_transients, "COMPILED", few)
+    monkeypatch.setattr(audit_transients, "BY_ELEMENTS", few)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +137,7 @@ def test_bad_input_is_told(activations: Path, substrate: Path, tmp_path: Path) -
     assert "can't write to" in said(result)
 
 
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("realization", ["exact", "ideal"])
 def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, realization: str) -> None:
     result = ais("thermo", "audit", substrate, "--out", tmp_path, "--realization", realization)
@@ -166,6 +176,7 @@ def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, 
     assert "0.9906" not in json.dumps(ours)
 
 
+@pytest.mark.usefixtures("short_runs")
 def test_what_a_technology_cannot_make_is_refused_or_clipped(substrate: Path, tmp_path: Path) -> None:
     result = ais("thermo", "audit", substrate, "--out", tmp_path / "a", "--realization", "passive")
     assert result.exit_code == 2

@@ -162,6 +162,8 @@ def audit(
     """
     with _unusable_input():
         file = read_network(substrate)
+        if out.exists() and not out.is_dir():
+            stop(UNUSABLE, f"can't write to {out}: it is no folder")
         if realization == EXACT:
             found = audit_file(file, split=split)
         else:
