@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator.claimed import FolderError, Kind, Mode, describe, remove, taken
+from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.doctor import find_capabilities
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
@@ -20,6 +20,7 @@ from emulator.simulator import Simulator
 from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
 from emulator.thermo.network_plan import Plan
+from emulator.thermo.network_report import network_report
 from emulator.thermo.network_results import (
     NetworkResults,
     gather,
@@ -34,11 +35,17 @@ from netlists.printable import printable
 
 Status = Callable[[str], None]
 
-RESULTS, NETLIST, PARTS, PART = "results.h5", "netlist", "partial/input-*.h5", "partial/input-{:05d}.h5"
+RESULTS, REPORT, NETLIST, PARTS, PART = (
+    "results.h5",
+    "report.html",
+    "netlist",
+    "partial/input-*.h5",
+    "partial/input-{:05d}.h5",
+)
 KIND = Kind(
     "run", "ais-network-run", "run.json",
     # what ngspice leaves beside the netlist is ours too
-    (RESULTS, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
+    (RESULTS, REPORT, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
     (NETLIST, "partial"),
 )  # fmt: skip
 
@@ -73,6 +80,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
+            write_text_whole(out / REPORT, network_report(plan, results, described(out, KIND)))
     return results
 
 
