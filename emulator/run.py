@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from emulator.claimed import Mode
+from emulator.core_facts import CORE, PROVENANCE, TAU, CoreFacts, told_provenance
 from emulator.departures import departures
 from emulator.doctor import find_capabilities
 from emulator.folder import OutputFolder, claim
@@ -183,7 +184,13 @@ def _noise(plan: Plan) -> dict[str, Any]:
 def _told(plan: Plan) -> dict[str, str]:
     """What results say beyond their identity."""
     core = plan.weights.core
-    told = {"weights": printable(plan.weights.path.name), "readout": core.readout}
+    told = {
+        "weights": printable(plan.weights.path.name),
+        "readout": core.readout,
+        CORE: CoreFacts.of(core).model_dump_json(),
+        PROVENANCE: told_provenance(plan.weights.provenance),
+        TAU: repr(plan.realisation.tau),
+    }
     if core.image_shape is not None:
         told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
     if done := facts(plan.built):
@@ -215,6 +222,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
         },
         "ngspice": vars(ability),
         "as_built": dict(facts(plan.built)),
+        "told": _told(plan),
         "devices": _devices(plan.realisation, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),

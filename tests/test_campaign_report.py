@@ -25,9 +25,8 @@ from emulator.campaign.analysis import (
     series_of,
     settings_of,
 )
-from emulator.campaign.analysis import _resampled as resampled
-from emulator.campaign.analysis import _rms as rms
-from emulator.campaign.analysis import _share as share
+from emulator.estimate import resampled, rms
+from emulator.estimate import share_of_codes as share
 from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal
 from emulator.campaign.points import Point
