@@ -1,0 +1,167 @@
+"""The energy of a sample as the circuit simulation had it, and scaled to a core of another size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import ValidationError
+from scipy.special import stdtrit
+
+from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
+from emulator.energy.metering import ATTRIBUTE, Metering
+from emulator.results import Results
+from netlists.core import Array
+
+CONFIDENCE = 0.95
+OSCILLATORS, COUPLERS = "energy/oscillators", "energy/couplers"
+
+
+@dataclass(frozen=True)
+class NotThere:
+    """There is no figure, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over samples, in joules, and its interval; of one sample the interval has no width."""
+
+    joules: float
+    low: float
+    high: float
+    samples: int
+
+    @property
+    def said(self) -> str:
+        """How it was taken."""
+        if self.samples == 1:
+            return "one sample, so without an interval"
+        return f"mean of {self.samples} samples with its {CONFIDENCE:.0%} interval (Student's t)"
+
+
+def over_samples(joules: Array) -> Estimate | None:
+    """Mean over the samples that have a number, and its confidence interval; None where none has."""
+    known = joules[np.isfinite(joules)]
+    if not len(known):
+        return None
+    mean, half = float(known.mean()), 0.0
+    if len(known) > 1:
+        error = float(known.std(ddof=1)) / math.sqrt(len(known))
+        half = float(stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2)) * error
+    return Estimate(mean, max(0.0, mean - half), mean + half, len(known))
+
+
+def metering(results: Results) -> Metering | NotThere:
+    """What the energies of these results mean."""
+    if results.attributes.get("level") == "phase":
+        return NotThere(
+            "at the phase level a cell is an equation and draws no current: take --level ring, or lc for what its "
+            "active elements deliver"
+        )
+    kept = results.attributes.get(ATTRIBUTE)
+    if kept is None:
+        return NotThere(
+            "these results do not say what their energies mean, as those of later versions do: run again"
+        )
+    try:
+        return Metering.model_validate_json(str(kept))
+    except ValidationError as error:
+        return NotThere(
+            f"the attribute {ATTRIBUTE!r} of these results can't be read: {error.errors()[0]['msg']}"
+        )
+
+
+def measured(results: Results) -> EnergyFigure | NotThere:
+    """Joules a sample of a run, from the supplies of its cells or, of LC tanks, as delivered to them."""
+    told = metering(results)
+    if isinstance(told, NotThere):
+        return told
+    return _figure(results, told, {OSCILLATORS: 1.0, COUPLERS: 1.0}, "", Kind.CIRCUIT)
+
+
+def scaled_to(
+    results: Results, nodes: int, couplings: int, cycles: float | None = None
+) -> EnergyFigure | NotThere:
+    """The same for a core of another size: the power of an oscillator, and that of a coupling, times how many.
+
+    It is an extrapolation: that other weights take what those of the run do is assumed, and the interval is of the
+    run's samples alone.
+
+    Args:
+        results: of a run.
+        nodes: oscillators of the core.
+        couplings: weights of the core, each direction counted: nodes times degree.
+        cycles: of the carrier a sample takes; None: as many as the run.
+    """
+    told = metering(results)
+    if isinstance(told, NotThere):
+        return told
+    longer = 1.0 if cycles is None else cycles / told.cycles
+    factors = {OSCILLATORS: longer * nodes / told.oscillators}
+    if told.couplings:
+        factors[COUPLERS] = longer * couplings / told.couplings
+    elif couplings:
+        return NotThere("the run has no couplings, so what one takes is not known")
+    said = (
+        f", scaled from {told.oscillators} oscillators, {told.couplings} couplings and {told.cycles:g} cycles to "
+        f"{nodes}, {couplings} and {told.cycles * longer:g}"
+    )
+    return _figure(results, told, factors, said, Kind.EXTRAPOLATION)
+
+
+def _figure(
+    results: Results, told: Metering, factors: Mapping[str, float], scaled: str, kind: Kind
+) -> EnergyFigure | NotThere:
+    sources = _SOURCES[told.meaning]
+    shares = []
+    outside = _outside(told)
+    parts: Mapping[str, PartName] = {OSCILLATORS: "oscillators", COUPLERS: "couplers"}
+    for dataset, part in parts.items():
+        found = over_samples(results.rows[dataset])
+        if found is None or dataset not in factors:
+            continue
+        factor = factors[dataset]
+        what = told.cell if part == "oscillators" else told.coupler
+        shares.append(Share(
+            part=part, joules=factor * found.joules, low=factor * found.low, high=factor * found.high, kind=kind,
+            source=f"{sources} ({what}), {found.said}{scaled}",
+        ))  # fmt: skip
+        outside.pop(part, None)
+    if not any(share.part == "oscillators" for share in shares):
+        return NotThere("no sample has an energy: none completed, or the cell has no supply")
+    name = f"circuit simulation, {told.oscillators} oscillators, {told.meaning}{scaled}"
+    return EnergyFigure(name=name, shares=tuple(shares), outside=outside)
+
+
+_SOURCES = {
+    "supplied": "current of their supply times its voltage, over the run",
+    "delivered": "heat in the tanks' losses over the run, which all active elements together deliver: a lower bound of "
+    "what their supplies would give, as no efficiency is assumed",
+}
+
+
+def _outside(told: Metering) -> dict[PartName, str]:
+    """What no element with a supply stands for, with the reasons; couplers too, unless they turn out to have one."""
+    supplied = told.meaning == "supplied"
+    ours = "in the oscillators' share as far as it reaches the tanks; what feeds it is not modelled"
+    return {
+        "couplers": "they have no supply of their own in this circuit" if supplied else ours,
+        "shil_and_reference_distribution": (
+            "lines are ideal voltage sources, their drivers ideal transconductors: they have no supply"
+            if supplied
+            else ours
+        ),
+        "weight_storage_and_reload": "weights are parameters of the netlist: nothing stores or moves them",
+        "initialisation": "cells start at their phases by initial conditions, which costs nothing",
+        "readout_and_adc": "a behavioural model without a supply",
+        "digital_interface": "not modelled",
+        "routing_capacitance": (
+            "the wires' charge is in the shares of the oscillators and couplers that drive them"
+            if told.wires
+            else "wires have no capacitance in this run; --pitch-um and --wire-ff-per-um give them one"
+        ),
+    }
