@@ -88,8 +88,11 @@ ROWS: Mapping[str, Column] = {
     "ladder/end_rms": Column("rad rms at the end, of each model against the one above it", "L"),
     "ladder/pixel_rms": Column("rms difference of the analog pixels, the same", "L"),
     "ladder/codes": Column("share of the codes that move by more than 1 LSB, the same", "L"),
-    "energy/oscillators": Column("joules from the oscillators' supplies over the run, NaN if not modelled"),
-    "energy/couplers": Column("the same for the couplers"),
+    "energy/oscillators": Column(
+        "joules over the run, from the oscillators' supplies; of tanks, which have none, the heat in their losses, "
+        "which all active elements together deliver (the attribute energy says which); NaN if not modelled"
+    ),
+    "energy/couplers": Column("joules over the run, from the couplers' supplies; NaN if they have none"),
     "timing/simulator_cpu": Column("processor seconds of the simulator"),
     "timing/simulator_wall": Column("wall seconds of the simulator"),
     "timing/reference_wall": Column("wall seconds of the reference"),

@@ -23,6 +23,7 @@ from emulator.claimed import Mode
 from emulator.core_facts import CORE, PROVENANCE, TAU, CoreFacts, told_provenance
 from emulator.departures import departures
 from emulator.doctor import find_capabilities
+from emulator.energy.metering import ATTRIBUTE
 from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
 from emulator.plan import Plan, make_plan
@@ -195,6 +196,8 @@ def _told(plan: Plan) -> dict[str, str]:
         told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
     if done := facts(plan.built):
         told["as_built"] = json.dumps(dict(done))
+    if plan.realisation.metering is not None:
+        told[ATTRIBUTE] = plan.realisation.metering.model_dump_json()
     if plan.realisation.rungs:
         rungs = [
             {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}

@@ -1,0 +1,132 @@
+"""Figures of energy from results: means, intervals, boundaries, and cores of another size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import t as students
+from small import small_run, small_weights
+from test_levels import designed
+
+from emulator.energy.circuit import NotThere, measured, over_samples, scaled_to
+from emulator.energy.figure import EnergyFigure, Kind
+from emulator.energy.metering import ATTRIBUTE, Metering
+from emulator.results import Results, read_results
+
+RING = Metering(
+    meaning="supplied",
+    cell="ring",
+    coupler="inverters",
+    oscillators=16,
+    couplings=96,
+    seconds=2e-6,
+    cycles=200,
+)
+NAN = float("nan")
+
+
+def results(
+    oscillators: Sequence[float], couplers: Sequence[float], told: Metering | None = RING, level: str = "ring"
+) -> Results:
+    """Rows of nothing but energies."""
+    attributes: dict[str, Any] = {"level": level}
+    if told is not None:
+        attributes[ATTRIBUTE] = told.model_dump_json()
+    rows = {"energy/oscillators": np.array(oscillators), "energy/couplers": np.array(couplers)}
+    return Results(rows, {}, attributes)
+
+
+def figure(found: EnergyFigure | NotThere) -> EnergyFigure:
+    assert isinstance(found, EnergyFigure), found
+    return found
+
+
+def test_a_figure_is_the_mean_with_students_interval() -> None:
+    taken = [1.0e-9, 1.2e-9, 1.1e-9, NAN]
+    found = figure(measured(results(taken, [2e-9, 2e-9, 2e-9, NAN])))
+    share = found.shares[0]
+    low, high = students.interval(0.95, 2, np.mean(taken[:3]), np.std(taken[:3], ddof=1) / np.sqrt(3))
+    assert (share.joules, share.low, share.high) == pytest.approx((1.1e-9, low, high))
+    assert found.joules == pytest.approx(3.1e-9)
+    assert found.kind is Kind.CIRCUIT
+    assert "mean of 3 samples" in share.source
+    assert (found.shares[1].low, found.shares[1].high) == pytest.approx((2e-9, 2e-9))
+
+
+def test_one_sample_has_no_interval_and_says_so() -> None:
+    share = figure(measured(results([1e-9], [2e-9]))).shares[0]
+    assert share.low == share.joules == share.high
+    assert "one sample, so without an interval" in share.source
+
+
+def test_the_interval_does_not_go_below_nothing() -> None:
+    found = over_samples(np.array([1.0, 100.0]))
+    assert found is not None
+    assert found.low == 0
+
+
+def test_couplers_without_a_supply_are_outside_with_the_reason() -> None:
+    found = figure(measured(results([1e-9], [NAN])))
+    assert [share.part for share in found.shares] == ["oscillators"]
+    assert "no supply of their own" in found.outside["couplers"]
+    assert "supply" in found.outside["readout_and_adc"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (results([NAN], [NAN], None, "phase"), "at the phase level a cell is an equation"),
+        (results([1e-9], [NAN], None), "run again"),
+        (results([NAN, NAN], [NAN, NAN]), "no sample has an energy"),
+        (Results({}, {}, {ATTRIBUTE: "{}"}), "'energy' of these results can't be read: Field required"),
+    ],
+)
+def test_where_there_is_no_figure_the_reason_is_told(given: Results, said: str) -> None:
+    for found in (measured(given), scaled_to(given, 100, 100)):
+        assert isinstance(found, NotThere)
+        assert said in found.reason
+
+
+def test_a_core_of_another_size_takes_as_much_an_oscillator_coupling_and_cycle() -> None:
+    run = results([16e-9, 18e-9], [96e-9, 96e-9])
+    found = figure(scaled_to(run, 3136, 75_264, 1000))
+    own = figure(measured(run))
+    assert found.shares[0].joules == pytest.approx(17e-9 / 16 * 3136 * 5)
+    assert found.shares[1].joules == pytest.approx(1e-9 * 75_264 * 5)
+    assert found.kind is Kind.EXTRAPOLATION
+    # the interval goes along
+    assert np.ptp(found.interval) / found.shares[0].joules == pytest.approx(
+        np.ptp(own.interval) / own.shares[0].joules
+    )
+    assert "scaled from 16 oscillators, 96 couplings and 200 cycles to 3136, 75264 and 1000" in found.name
+    same = figure(scaled_to(run, 16, 96))
+    assert same.joules == pytest.approx(own.joules)
+
+
+def test_what_a_coupling_takes_is_not_known_from_a_run_without_any() -> None:
+    found = scaled_to(results([1e-9], [NAN], RING.model_copy(update={"couplings": 0})), 100, 100)
+    assert isinstance(found, NotThere)
+    assert "no couplings" in found.reason
+
+
+@pytest.mark.parametrize(("level", "meaning"), [("lc", "delivered"), ("ring", "supplied")])
+def test_a_run_keeps_what_its_energies_mean(tmp_path: Path, level: str, meaning: str) -> None:
+    trained = designed(2, 2)
+    small_run(
+        small_weights(tmp_path / "w.h5", trained), tmp_path / "out", samples=1, level=level,
+        oscillator={"cycles": 20, "points_per_cycle": 64 if level == "lc" else 100},
+    )  # fmt: skip
+    kept = read_results(tmp_path / "out" / "results.h5")
+    told = Metering.model_validate_json(kept.attributes[ATTRIBUTE])
+    assert (told.meaning, told.oscillators, told.couplings) == (meaning, 4, len(trained.edges))
+    assert told.cycles == pytest.approx(20, rel=0.01)  # the carrier is that of loaded rings
+    found = figure(measured(kept))
+    inside = [share.part for share in found.shares]
+    assert inside == (["oscillators"] if level == "lc" else ["oscillators", "couplers"])
+    if level == "lc":
+        assert "lower bound" in found.shares[0].source
+        assert "reaches the tanks" in found.outside["couplers"]
