@@ -107,6 +107,6 @@ Sentences: TypeAlias = Lines | NotRecorded
 Fact: TypeAlias = Recorded[Any] | NotRecorded
 
 
-def value_of(fact: Recorded[Value] | NotRecorded) -> Value | None:
+def value_of(fact: Fact) -> Any:
     """The value, or None."""
     return fact.value if isinstance(fact, Recorded) else None

@@ -175,6 +175,9 @@ class Basis(Frozen):
         title="symmetry", description="symmetric: both directions of a pair share wire and weight"
     )
     wire_pitches: Figure = Field(title="wire of a coupling", description="mean length, cell pitches")
+    cell_weights: Counted = Field(
+        title="weights of a cell", description="of its own that are loaded for each chunk: injection, bias"
+    )
 
 
 class Energy(Frozen):

@@ -135,7 +135,9 @@ def _find_weights(
             others.append(printable(str(error)))
     if others:
         return None, "; ".join(others)
-    name = printable(str(given if given is not None else results.attributes.get("weights", "the weights file")))
+    name = printable(
+        str(given if given is not None else results.attributes.get("weights", "the weights file"))
+    )
     return None, f"{name} is not at hand"
 
 

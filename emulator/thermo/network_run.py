@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, remove, taken
+from emulator.core_facts import PROVENANCE, told_provenance
 from emulator.doctor import find_capabilities
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
+from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import (
     NetworkResults,
@@ -59,7 +61,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 _unpack(out)
             describe(
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
-                remarks=list(plan.remarks),
+                told=_told(plan), remarks=list(plan.remarks),
             )  # fmt: skip
             _write_netlist(plan, out / NETLIST)
             done = finished_inputs(out)
@@ -69,7 +71,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             )
             if todo:
                 _simulate(plan, simulator, ability, todo, out, identity, status)
-            results = gather([*finished_inputs(out).values()], identity)
+            results = gather([*finished_inputs(out).values()], identity | _told(plan))
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
@@ -130,6 +132,15 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "noise_step": plan.drive.grid.step if plan.drive else 0.0,
         "settings": json.dumps(plan.settings.model_dump(mode="json")),
         "remarks": json.dumps(list(plan.remarks)),
+    }
+
+
+def _told(plan: Plan) -> dict[str, str]:
+    """What results say beyond their identity."""
+    return {
+        NETWORK: NetworkFacts.of(plan.file.substrate).model_dump_json(),
+        PROVENANCE: told_provenance(plan.file.provenance),
+        ADC: plan.adc.model_dump_json(),
     }
 
 
