@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 
 from emulator.energy.figure import VERBS, EnergyFigure, Joules, Kind
 from emulator.receipt.field import Frozen, Words
+from emulator.si import si
 
 _ROUNDING = 1e-12
-_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 class Circumstances(Frozen):
@@ -74,11 +74,11 @@ class Claim(Frozen):
 def sentence(figure: EnergyFigure, under: Circumstances) -> str:
     """The figure with all it rests on, in one sentence."""
     low, high = figure.interval
-    between = "" if low == high else f" ({joules_said(low)} to {joules_said(high)})"
+    between = "" if low == high else f" ({si(low, 'J')} to {si(high, 'J')})"
     return (
         f"Under this physical model ({under.physical_model}), routing budget ({under.routing_budget}), precision "
         f"({under.precision}), workload ({under.workload}) and fidelity target ({under.fidelity_target}), "
-        f"{joules_said(figure.joules)}{between} were {VERBS[figure.kind]} per sample."
+        f"{si(figure.joules, 'J')}{between} were {VERBS[figure.kind]} per sample."
     )
 
 
@@ -86,9 +86,3 @@ def routing_budget(figure: EnergyFigure) -> str:
     """What a figure has for wires: a share and its source, or the reason why there is none."""
     inside = [share.source for share in figure.shares if share.part == "routing_capacitance"]
     return f"inside: {inside[0]}" if inside else f"none: {figure.outside['routing_capacitance']}"
-
-
-def joules_said(joules: float) -> str:
-    """Three figures with an SI prefix, such as 22.5 µJ."""
-    size, letter = next((p for p in _PREFIXES if joules >= p[0]), _PREFIXES[-1] if joules else _PREFIXES[0])
-    return f"{joules / size:.3g} {letter}J"

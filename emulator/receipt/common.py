@@ -12,12 +12,12 @@ from emulator.receipt.sources import Sources
 
 # Attributes of a weights file that say what a field of ``Training`` asks for; the first that is there
 TRAINING: Mapping[str, tuple[str, ...]] = {
-    "dataset": ("dataset", "data"),
-    "objective": ("objective", "loss"),
-    "discriminator": ("discriminator", "critic"),
+    "dataset": ("dataset",),
+    "objective": ("objective",),
+    "discriminator": ("discriminator",),
     "ode_solver": ("ode_solver", "solver"),
     "training_seed": ("seed", "training_seed"),
-    "fid_protocol": ("fid_protocol", "fid"),
+    "fid_protocol": ("fid_protocol",),
     "baseline_reproduction": ("baseline_reproduction", "baseline"),
     "training_energy_boundary": ("training_energy_boundary", "training_energy"),
 }

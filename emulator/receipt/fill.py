@@ -266,9 +266,10 @@ def _fidelity(run: Run) -> Fidelity:
 def demanded(settings: RunSettings) -> str:
     """Of every sample."""
     wanted = settings.acceptance
+    share = percent(wanted.codes_within_1lsb).replace("\N{NO-BREAK SPACE}", " ")
     return (
-        f"at most {wanted.worst_window_rms:g} rms defect in every window and {percent(wanted.codes_within_1lsb)} of "
-        f"the {settings.adc.bits}-bit codes within 1 LSB"
+        f"at most {wanted.worst_window_rms:g} rms defect in every window and {share} of the {settings.adc.bits}-bit "
+        "codes within 1 LSB"
     )
 
 

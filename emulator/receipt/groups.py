@@ -83,9 +83,19 @@ class Precision(Frozen):
 class Time(Frozen):
     """How long a sample takes."""
 
-    model_time: Size = Field(title="model time", description="from start to readout, model time units")
-    settling_time_s: Size = Field(title="settling time", description="from start to readout, s")
-    clock_Hz: Size = Field(title="clock", description="carrier frequency of the oscillators, Hz")
+    model_time: Size = Field(
+        title="model time",
+        description="from start to readout, model time units",
+        json_schema_extra={"unit": "model time units"},
+    )
+    settling_time_s: Size = Field(
+        title="settling time", description="from start to readout, s", json_schema_extra={"unit": "s"}
+    )
+    clock_Hz: Size = Field(
+        title="clock",
+        description="carrier frequency of the oscillators, Hz",
+        json_schema_extra={"unit": "Hz"},
+    )
     cycles_per_sample: Size = Field(title="cycles per sample", description="of the carrier")
 
 
@@ -139,17 +149,24 @@ class Fidelity(Frozen):
     accepted: Counted = Field(title="accepted", description="samples within what was demanded")
     demanded: Said = Field(title="demanded", description="of every sample")
     codes_within_1lsb: Figure = Field(
-        title="codes within 1 LSB", description="share of the reference's through the same converter"
+        title="codes within 1 LSB",
+        description="share of the reference's through the same converter",
+        json_schema_extra={"unit": "share"},
     )
     codes_within_1lsb_of_trained: Figure = Field(
         title="codes within 1 LSB of the trained model's",
         description="the same against the model without non-idealities",
+        json_schema_extra={"unit": "share"},
     )
     pixel_rms: Figure = Field(
-        title="pixel error", description="rms, circuit against reference, units of the readout"
+        title="pixel error",
+        description="rms, circuit against reference, units of the readout",
+        json_schema_extra={"unit": "units of the readout, rms"},
     )
     worst_window: Figure = Field(
-        title="worst window", description="largest rms defect of any window of any sample, state units"
+        title="worst window",
+        description="largest rms defect of any window of any sample, state units",
+        json_schema_extra={"unit": "state units, rms"},
     )
     fid: Figure = Field(title="FID", description="of the samples against the data")
 
@@ -166,7 +183,7 @@ class Basis(Frozen):
     nodes: Counted = Field(title="oscillators", description="of the core")
     degree: Figure = Field(title="coupling degree", description="couplings an oscillator has")
     bits: Counted = Field(title="bit width", description="of a weight")
-    clock_Hz: Size = Field(title="clock", description="Hz")
+    clock_Hz: Size = Field(title="clock", description="Hz", json_schema_extra={"unit": "Hz"})
     cycles: Size = Field(title="cycles per sample", description="of the carrier")
     chunks: Counted = Field(title="time chunks", description="how often weights are loaded")
     visible: Counted = Field(title="pixels", description="that are converted")

@@ -47,11 +47,15 @@ class NetworkPrecision(Frozen):
 class NetworkTime(Frozen):
     """How long an equilibrium takes."""
 
-    time_unit_s: Size = Field(title="time unit", description="s")
+    time_unit_s: Size = Field(title="time unit", description="s", json_schema_extra={"unit": "s"})
     settling_time_s: Figure = Field(
-        title="settling time", description="until visible nodes stay within 1 % of rest, s, median"
+        title="settling time",
+        description="until visible nodes stay within 1 % of rest, s, median",
+        json_schema_extra={"unit": "s"},
     )
-    averaging_s: Size = Field(title="averaging", description="of a readout under noise, s")
+    averaging_s: Size = Field(
+        title="averaging", description="of a readout under noise, s", json_schema_extra={"unit": "s"}
+    )
 
 
 class NetworkReadout(Frozen):
@@ -88,7 +92,11 @@ class NetworkFidelity(Frozen):
     covariance_error: Figure = Field(
         title="covariance", description="Frobenius, relative to its closed form, worst input"
     )
-    codes_within_1lsb: Figure = Field(title="codes within 1 LSB", description="share of the reference's")
+    codes_within_1lsb: Figure = Field(
+        title="codes within 1 LSB",
+        description="share of the reference's",
+        json_schema_extra={"unit": "share"},
+    )
 
 
 class NetworkEnergy(Frozen):
