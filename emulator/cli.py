@@ -37,6 +37,7 @@ from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, wei
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
+from emulator.energy.command import energy_command
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
 from emulator.folder import REPORT
@@ -135,6 +136,9 @@ app = typer.Typer(
 
 
 app.add_typer(thermo_app, name="thermo")
+app.command("energy", epilog="Example: ais energy --degree 24 --bits 4 --chunks 4 --out out/energy")(
+    energy_command
+)
 
 
 @app.callback()

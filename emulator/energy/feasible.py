@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.spatial import HalfspaceIntersection, QhullError
 
 from netlists.core import Array
 
@@ -58,6 +56,8 @@ def feasible_set(strips: Sequence[Strip]) -> Polygon:
     Raises:
         InfeasibleError: there is none of any area, or it has no end.
     """
+    from scipy.spatial import HalfspaceIntersection, QhullError  # which other commands need not wait for
+
     rows = [(-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)]  # normal and offset: normal·x + offset <= 0
     for strip in strips:
         rows += [(strip.first, strip.second, -strip.high), (-strip.first, -strip.second, strip.low)]
@@ -79,6 +79,8 @@ def _deepest(halfspaces: Array) -> Array:
     Raises:
         InfeasibleError: no point is inside all of them.
     """
+    from scipy.optimize import linprog  # a fifth of a second
+
     normals, offsets = halfspaces[:, :2], halfspaces[:, 2]
     reach = np.column_stack([normals, np.ones(len(normals))])
     largest = 1 + 2 * float(np.abs(offsets).max())  # an unbounded set has no deepest point

@@ -1,0 +1,39 @@
+"""Energies in words."""
+
+from __future__ import annotations
+
+import math
+
+from emulator.energy.figure import PartName
+
+PART_NAMES: dict[PartName, str] = {
+    "oscillators": "oscillators",
+    "couplers": "couplers",
+    "shil_and_reference_distribution": "SHIL and reference lines",
+    "weight_storage_and_reload": "weight reload",
+    "initialisation": "initialisation",
+    "readout_and_adc": "readout and ADC",
+    "digital_interface": "digital interface",
+    "routing_capacitance": "routing",
+}
+_PREFIXES = (("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15))
+
+
+def in_joules(joules: float, digits: int = 3) -> str:
+    """An energy with an SI prefix, such as 22.7 µJ."""
+    if joules == 0 or not math.isfinite(joules):
+        return "0" if joules == 0 else "–"
+    rounded = float(f"{joules:.{digits}g}")  # 999.9 nJ are 1 µJ
+    letter, size = next((each for each in _PREFIXES if abs(rounded) >= each[1]), _PREFIXES[-1])
+    return f"{rounded / size:.{digits}g} {letter}J"
+
+
+def between(bounds: tuple[float, float]) -> str:
+    """An interval of energies in words."""
+    low, high = (in_joules(bound) for bound in bounds)
+    return f"{low} to {high}"
+
+
+def share_of(part: float, whole: float) -> str:
+    """A share in per cent with two figures."""
+    return f"{100 * part / whole:.2g} %" if whole else "–"
