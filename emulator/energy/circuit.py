@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import numpy as np
 from pydantic import ValidationError
-from scipy.special import stdtrit
 
+from emulator.energy.over_samples import NotThere as NotThere
+from emulator.energy.over_samples import over_samples
 from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
 from emulator.energy.metering import ATTRIBUTE, Metering
+from emulator.energy.network import network_measured
 from emulator.results import Results
-from netlists.core import Array
+from emulator.thermo.network_results import NetworkResults
 
-CONFIDENCE = 0.95
 OSCILLATORS, COUPLERS = "energy/oscillators", "energy/couplers"
-
-
-@dataclass(frozen=True)
-class NotThere:
-    """There is no figure, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over samples, in joules, and its interval; of one sample the interval has no width."""
-
-    joules: float
-    low: float
-    high: float
-    samples: int
-
-    @property
-    def said(self) -> str:
-        """How it was taken."""
-        if self.samples == 1:
-            return "one sample, so without an interval"
-        return f"mean of {self.samples} samples with its {CONFIDENCE:.0%} interval (Student's t)"
-
-
-def over_samples(joules: Array) -> Estimate | None:
-    """Mean over the samples that have a number, and its confidence interval; None where none has."""
-    known = joules[np.isfinite(joules)]
-    if not len(known):
-        return None
-    mean, half = float(known.mean()), 0.0
-    if len(known) > 1:
-        error = float(known.std(ddof=1)) / math.sqrt(len(known))
-        half = float(stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2)) * error
-    return Estimate(mean, max(0.0, mean - half), mean + half, len(known))
 
 
 def metering(results: Results) -> Metering | NotThere:
@@ -75,8 +37,10 @@ def metering(results: Results) -> Metering | NotThere:
         )
 
 
-def measured(results: Results) -> EnergyFigure | NotThere:
-    """Joules a sample of a run, from the supplies of its cells or, of LC tanks, as delivered to them."""
+def measured(results: Results | NetworkResults) -> EnergyFigure | NotThere:
+    """Joules a sample of a run, from the supplies of its cells or, of LC tanks and networks, as delivered to them."""
+    if isinstance(results, NetworkResults):
+        return network_measured(results)
     told = metering(results)
     if isinstance(told, NotThere):
         return told
