@@ -9,8 +9,8 @@ _PREFIXES = (
 
 def si(value: float, unit: str, figures: int = 3) -> str:
     """Such as 22.5 µJ."""
-    rounded = abs(float(f"{value:.{figures}g}"))
+    rounded = abs(float(f"{value:.{figures}g}"))  # 999.9 nJ are 1 µJ
     size, letter = next((each for each in _PREFIXES if rounded >= each[0]), _PREFIXES[-1])
     if value == 0:
         size, letter = 1.0, ""
-    return f"{value / size:.{figures}g} {letter}{unit}"
+    return f"{float(f'{value:.{figures}g}') / size:.{figures}g} {letter}{unit}"

@@ -1,135 +1,92 @@
-"""``ais receipt``: a receipt on the terminal, or two of them field by field."""
+"""``ais receipt``: the receipt of a run, or two of them field by field."""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rich import box
-from rich.console import Group as Together
-from rich.console import RenderableType
-from rich.table import Table
+import typer
+from pydantic import ValidationError
 from rich.text import Text
 
-from emulator.energy.figure import PARTS, EnergyFigure
-from emulator.receipt.claim import Claim
-from emulator.receipt.difference import ORDER, Difference, differences, said
-from emulator.receipt.field import NotRecorded
-from emulator.receipt.lines import Group, basis_group, energy_slots, groups
-from emulator.receipt.make import receipt_of
-from emulator.receipt.model import Receipt, ReceiptError
+from emulator.console import UNUSABLE, console, stop
+from emulator.energy.options import hertz
+from emulator.receipt.difference import as_rows, differences
+from emulator.receipt.make import NOTHING_STATED, receipt_of
+from emulator.receipt.model import ReceiptError, as_json, write_receipt
 from emulator.receipt.stated import Stated
-from emulator.si import si
+from emulator.receipt.terminal import comparison_tables, shown
 from netlists.printable import printable
 
 
-def one_receipt(path: Path, weights: Path | None, stated: Stated) -> Receipt:
-    """See ``receipt_of``."""
-    return receipt_of(path, weights, stated)
+def receipt_command(
+    results: Annotated[Path, typer.Argument(
+        metavar="RESULTS", show_default=False, help="A run's folder or results.h5, or a receipt's JSON."
+    )],
+    other: Annotated[Path | None, typer.Argument(
+        metavar="[OTHER]", show_default=False, help="Another: the two are compared field by field."
+    )] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the receipt there, as JSON.", show_default=False)] = None,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+    weights: Annotated[Path | None, typer.Option(
+        help="The run's weights file, for results that do not say what is in it; by default it is looked for.",
+        show_default=False,
+    )] = None,
+    bits: Annotated[int | None, typer.Option(
+        help="State a chip's bits of a weight, where the run had full precision.", show_default=False
+    )] = None,
+    f0: Annotated[str | None, typer.Option(
+        metavar="FREQUENCY", help="State the oscillators' frequency, where the run had no carrier, such as 100MHz.",
+        show_default=False,
+    )] = None,
+    cycles: Annotated[float | None, typer.Option(
+        help="State the cycles of a sample, where the run had no carrier.", show_default=False
+    )] = None,
+) -> None:  # fmt: skip
+    """Show what a run's energy figures rest on: every field a value with its origin, or why nobody recorded it.
 
-
-def two_receipts(first: Path, second: Path, weights: Path | None, stated: Stated) -> list[Difference]:
-    """Field by field; each is what ``receipt_of`` takes.
-
-    Raises:
-        ReceiptError: as ``receipt_of``; or ``weights`` or ``stated`` are given, which could be of one alone.
+    Of two receipts, what is the same, what differs, and what only one of them has.
     """
-    if weights is not None or stated != Stated.model_validate({}):
+    try:
+        stated = Stated.model_validate({
+            "bits": bits, "f0": None if f0 is None else hertz(f0), "cycles": cycles
+        })  # fmt: skip
+        if other is not None:
+            _compare(results, other, weights, stated, out, as_json_)
+            return
+        receipt = receipt_of(results, weights, stated)
+        if out is not None:
+            write_receipt(out, receipt)
+    except ReceiptError as error:
+        stop(UNUSABLE, str(error))
+    except ValidationError as error:
+        said = [f"--{e['loc'][0]}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
+        stop(UNUSABLE, "; ".join(said))
+    except OSError as error:
+        stop(UNUSABLE, f"can't write to {out}: {error}")
+    if as_json_:
+        typer.echo(json.dumps(as_json(receipt), indent=2, ensure_ascii=False))
+        return
+    console.print(shown(receipt))
+    if out is not None:
+        console.print(Text(f"receipt: {printable(str(out), longest=None)}"), soft_wrap=True)
+
+
+def _compare(
+    results: Path, other: Path, weights: Path | None, stated: Stated, out: Path | None, as_json_: bool
+) -> None:
+    if out is not None:
+        raise ReceiptError("--out writes one receipt; a comparison is printed, with --json for programs")
+    if weights is not None or stated != NOTHING_STATED:
         raise ReceiptError(
             "of two receipts nothing can be stated: make each with --out, and compare what that wrote"
         )
-    return differences(receipt_of(first), receipt_of(second))
-
-
-def as_rows(found: list[Difference]) -> dict[str, Any]:
-    """A comparison as plain data."""
-    return {
-        "format": "ais-receipt-comparison",
-        "version": 1,
-        "counts": {status: sum(each.status == status for each in found) for status in ORDER},
-        "fields": [
-            {"field": each.field, "status": each.status, "A": each.first, "B": each.second} for each in found
-        ],
-    }
-
-
-def shown(receipt: Receipt) -> RenderableType:
-    """A receipt for the terminal."""
-    parts: list[RenderableType] = [_table(group) for group in groups(receipt)]
-    basis = basis_group(receipt)
-    if basis is not None:
-        parts.append(_table(basis))
-    parts.append(Text("Energy per sample", "bold"))
-    for title, slot in energy_slots(receipt):
-        parts.append(_slot(title, slot))
-    return Together(*parts)
-
-
-def _table(group: Group) -> Table:
-    table = Table(
-        title=Text(group.title, "bold"), box=box.SIMPLE_HEAD, show_header=False, title_justify="left"
+    found = differences(receipt_of(results), receipt_of(other))
+    if as_json_:
+        typer.echo(json.dumps(as_rows(found), indent=2, ensure_ascii=False))
+        return
+    console.print(
+        Text(f"A: {printable(str(results), None)}\nB: {printable(str(other), None)}"), soft_wrap=True
     )
-    table.add_column(max_width=24, overflow="fold")
-    table.add_column(overflow="fold", ratio=1)
-    table.add_column(max_width=14, overflow="fold", style="dim")
-    for line in group.lines:
-        if line.recorded:
-            value = Text(line.said)
-            if line.note:
-                value.append(f" ({line.note})", "dim")
-            table.add_row(Text(line.title), value, Text(line.origin))
-        else:
-            table.add_row(Text(line.title, "dim"), Text(line.said, "dim italic"), Text("not recorded"))
-    return table
-
-
-def _slot(title: str, slot: Claim | NotRecorded) -> RenderableType:
-    if isinstance(slot, NotRecorded):
-        return Text.assemble(
-            (f"\n{title}: ", "bold"), ("not recorded: ", "dim"), (slot.not_recorded, "dim italic")
-        )
-    low, high = (si(joules, "J") for joules in (slot.low_J, slot.high_J))
-    head = Text.assemble(
-        (f"\n{title}: ", "bold"), (si(slot.energy_per_sample_J, "J"), "bold green"), f" ({low} to {high})  ",
-        (f" {slot.kind} ", "reverse"), f"  {slot.energy_per_sample_J:.4g} J",
-    )  # fmt: skip
-    return Together(head, _boundary(slot.figure), Text(slot.sentence))
-
-
-def _boundary(figure: EnergyFigure) -> Table:
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_column(max_width=24, overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold", ratio=1)
-    inside = {share.part: share for share in figure.shares}
-    for part in PARTS:
-        name = part.replace("_", " ")
-        if part in inside:
-            share = inside[part]
-            table.add_row(
-                Text(name), Text(si(share.joules, "J"), "green"), Text(printable(share.source, None), "dim")
-            )
-        else:
-            table.add_row(
-                Text(name, "dim"), Text("outside", "yellow"), Text(figure.outside[part], "dim italic")
-            )
-    return table
-
-
-def comparison_tables(found: list[Difference]) -> RenderableType:
-    """What differs, and how much is the same."""
-    counts = Counter(each.status for each in found)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in ("field", "A", "B"):
-        table.add_column(heading, overflow="fold", ratio=1)
-    for each in found:
-        if each.status not in ("same", "in neither"):
-            style = "" if each.status == "different" else "yellow"
-            table.add_row(
-                Text(each.field, style),
-                Text(printable(said(each.first), 500)),
-                Text(printable(said(each.second), 500)),
-            )
-    total = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
-    return Together(*([table] if table.row_count else []), Text(f"{len(found)} fields: {total}", "bold"))
+    console.print(comparison_tables(found))

@@ -23,6 +23,7 @@ TRAINING: Mapping[str, tuple[str, ...]] = {
 }
 
 NO_SETTINGS = "the results hold no settings that this version can read"
+NO_SILICON = "this program simulates circuits; it measures none"
 NO_FAMILY = "the results name no family that this version knows"
 NO_RUN_JSON = "only run.json says it, and it does not lie beside the results"
 

@@ -59,6 +59,18 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+def as_rows(found: list[Difference]) -> dict[str, Any]:
+    """A comparison as plain data."""
+    return {
+        "format": "ais-receipt-comparison",
+        "version": 1,
+        "counts": {status: sum(each.status == status for each in found) for status in ORDER},
+        "fields": [
+            {"field": each.field, "status": each.status, "A": each.first, "B": each.second} for each in found
+        ],
+    }
+
+
 def said(value: Any) -> str:
     """A field's value in words."""
     if value is None:

@@ -11,7 +11,7 @@ from emulator.energy.extrapolation import as_published
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
 from emulator.receipt.claim import Circumstances, Claim, routing_budget
-from emulator.receipt.common import NO_FAMILY
+from emulator.receipt.common import NO_FAMILY, NO_SILICON
 from emulator.receipt.facts import integer, missing, real, size
 from emulator.receipt.field import Fact, NotRecorded, Recorded, value_of
 from emulator.receipt.groups import Basis, Energy, Fidelity, Precision, Readout, Substrate, Time
@@ -20,7 +20,6 @@ from emulator.receipt.model import ReceiptError
 from emulator.receipt.stated import Stated
 from emulator.results import Results
 
-_NO_SILICON = "this program simulates circuits; it measures none"
 _FULL = "the weights have full precision, and the extrapolation is a power for each number of bits"
 
 
@@ -66,7 +65,7 @@ def energies(
         ))  # fmt: skip
     published, with_rest = _extrapolations(results, basis, substrate, precision, readout, target)
     return Energy(
-        basis=basis, measured_silicon=missing(_NO_SILICON), circuit_simulation=circuit, extrapolation=published,
+        basis=basis, measured_silicon=missing(NO_SILICON), circuit_simulation=circuit, extrapolation=published,
         extrapolation_with_terms=with_rest,
     )  # fmt: skip
 

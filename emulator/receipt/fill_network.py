@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from device_models.adc import AdcSettings
 from device_models.langevin import LANGEVIN
+from emulator.energy.circuit import NotThere, measured
 from emulator.energy.figure import Kind
 from emulator.estimate import share_of_codes
 from emulator.quality import FEWEST
-from emulator.receipt.common import NO_SETTINGS, files_of, training_of
+from emulator.receipt.claim import Circumstances, Claim, routing_budget
+from emulator.receipt.common import NO_SETTINGS, NO_SILICON, files_of, training_of
 from emulator.receipt.facts import (
     attribute,
     estimated,
@@ -25,7 +27,7 @@ from emulator.receipt.facts import (
     table,
     text,
 )
-from emulator.receipt.field import Fact, Lines, Origin
+from emulator.receipt.field import Fact, Lines, NotRecorded, Origin, Recorded, value_of
 from emulator.receipt.groups import Layout, SampleKind
 from emulator.receipt.known import Known
 from emulator.receipt.model import FORMAT, VERSION, NetworkReceipt
@@ -39,6 +41,7 @@ from emulator.receipt.network_groups import (
     NetworkTime,
 )
 from emulator.receipt.sources import Sources
+from emulator.si import si
 from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
@@ -55,21 +58,15 @@ _NEGATIVE = {
 def network_receipt(sources: Sources, results: NetworkResults) -> NetworkReceipt:
     """The receipt of a network's run."""
     network, settings = _network(sources), _settings(results.attributes)
+    groups: dict[str, Any] = {
+        "files": files_of(sources), "substrate": _substrate(results, network),
+        "precision": _precision(results, settings), "time": _time(results, network, settings),
+        "readout": _readout(results, settings), "training": training_of(sources),
+        "simulation": _simulation(results, settings), "fidelity": _fidelity(results), "layout": _layout(),
+    }  # fmt: skip
     return NetworkReceipt(
-        format=FORMAT,
-        version=VERSION,
-        of="equilibria of a Langevin network",
-        files=files_of(sources),
-        substrate=_substrate(results, network),
-        precision=_precision(results, settings),
-        time=_time(results, network, settings),
-        readout=_readout(results, settings),
-        training=training_of(sources),
-        simulation=_simulation(results, settings),
-        fidelity=_fidelity(results),
-        layout=_layout(),
-        energy=_energy(),
-    )
+        format=FORMAT, version=VERSION, of="equilibria of a Langevin network", energy=_energy(results, groups), **groups
+    )  # fmt: skip
 
 
 def _network(sources: Sources) -> Known[NetworkFacts]:
@@ -242,9 +239,31 @@ def _layout() -> Layout:
     )
 
 
-def _energy() -> NetworkEnergy:
+def _energy(results: NetworkResults, groups: Mapping[str, Any]) -> NetworkEnergy:
     return NetworkEnergy(
-        measured_silicon=missing("this program simulates circuits; it measures none"),
-        circuit_simulation=missing("conductances were not metered in this run"),
-        extrapolation=missing("the published extrapolation is one of phase oscillators; a Langevin network has none"),
-    )  # fmt: skip
+        measured_silicon=missing(NO_SILICON),
+        circuit_simulation=_circuit(results, **groups),
+        extrapolation=missing(
+            "the published extrapolation is one of phase oscillators; a Langevin network has none"
+        ),
+    )
+
+
+def _circuit(
+    results: NetworkResults, *, substrate: NetworkSubstrate, precision: NetworkPrecision, time: NetworkTime,
+    readout: NetworkReadout, fidelity: NetworkFidelity, **_: Any,
+) -> Claim | NotRecorded:  # fmt: skip
+    """The energy that was simulated, with what it holds under."""
+    found = measured(results)
+    if isinstance(found, NotThere):
+        return missing(found.reason)
+    settled = time.settling_time_s
+    waited = f", settled after {si(settled.value, 's')}" if isinstance(settled, Recorded) else ""
+    return Claim.of(found, Circumstances(
+        physical_model=f"{value_of(substrate.substrate)}, simulated in ngspice",
+        routing_budget=routing_budget(found),
+        precision=f"forces' converters {value_of(precision.bias_bits) or 'not recorded'}, a readout of "
+        f"{value_of(readout.adc_bits) or 'unknown'} bits",
+        workload=f"one input of {value_of(substrate.nodes)} nodes{waited}",
+        fidelity_target=f"as linear algebra says: {value_of(fidelity.accepted)} of {value_of(fidelity.inputs)} inputs",
+    ))  # fmt: skip
