@@ -25,6 +25,9 @@ from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
 from emulator.page import Tile, as_data, page_environment
 from emulator.realisation import Realisation
+from emulator.receipt.make import receipt_from
+from emulator.receipt.page import receipt_view
+from emulator.receipt.sources import Sources
 from emulator.recorded_settings import recorded_settings
 from emulator.results import Results
 from emulator.settings import RunSettings
@@ -94,6 +97,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         settings=settings,
         unit=weights.core.family.state.unit,
         results=results,
+        receipt=receipt_view(receipt_from(Sources(results, run))),
     )  # fmt: skip
     write_text_whole(folder.report, page)
 

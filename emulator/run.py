@@ -28,6 +28,9 @@ from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
 from emulator.plan import Plan, make_plan
 from emulator.realisation import Realisation
+from emulator.receipt.make import receipt_from
+from emulator.receipt.model import write_receipt
+from emulator.receipt.sources import Sources
 from emulator.results import Columns, Results, gather, write_results
 from emulator.sample import run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
@@ -57,7 +60,7 @@ class Observer(Protocol):
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
-    """Runs all samples and leaves results, report, picture, netlist and receipt of settings in ``out``.
+    """Runs all samples and leaves results, report, picture, netlist, receipt and settings in ``out``.
 
     Finished samples are on disk at any time; an interrupted or failed run is continued by mode ``resume``.
 
@@ -82,6 +85,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
+            write_receipt(folder.receipt, receipt_from(Sources(results, folder.described())))
             _write_report(folder, results, replace(weights, core=plan.built.core), plan)
     return results
 

@@ -14,18 +14,20 @@ from emulator.receipt.claim import Circumstances, Claim, routing_budget
 from emulator.receipt.common import NO_FAMILY, NO_SILICON
 from emulator.receipt.facts import integer, missing, real, size
 from emulator.receipt.field import Fact, NotRecorded, Recorded, value_of
-from emulator.receipt.groups import Basis, Energy, Fidelity, Precision, Readout, Substrate, Time
+from emulator.receipt.groups import Basis, Energy, Fidelity, Precision, Readout, Substrate, Time, Training
 from emulator.receipt.known import Known
 from emulator.receipt.model import ReceiptError
 from emulator.receipt.stated import Stated
 from emulator.results import Results
 
+_BITS = tuple(str(bits) for bits in range(1, 17))
 _FULL = "the weights have full precision, and the extrapolation is a power for each number of bits"
 
 
 def energies(
     results: Results, core: Known[CoreFacts], *, stated: Stated,
-    substrate: Substrate, precision: Precision, time: Time, readout: Readout, fidelity: Fidelity, **_: Any,
+    substrate: Substrate, precision: Precision, time: Time, readout: Readout, training: Training, fidelity: Fidelity,
+    **_: Any,
 ) -> Energy:  # fmt: skip
     """Joules a sample.
 
@@ -33,7 +35,7 @@ def energies(
         results: of a grid.
         core: its counts.
         stated: what the user says.
-        substrate, precision, time, readout, fidelity: groups of the same receipt.
+        substrate, precision, time, readout, training, fidelity: groups of the same receipt.
 
     Raises:
         ReceiptError: what was stated contradicts the run.
@@ -41,7 +43,7 @@ def energies(
     basis = Basis(
         nodes=substrate.nodes,
         degree=substrate.coupling_degree,
-        bits=_bits(precision, stated),
+        bits=_bits(precision, training, stated),
         clock_Hz=_stated("f0", time.clock_Hz, stated.f0),
         cycles=_stated("cycles", time.cycles_per_sample, stated.cycles),
         chunks=substrate.time_chunks,
@@ -70,16 +72,18 @@ def energies(
     )  # fmt: skip
 
 
-def _bits(precision: Precision, stated: Stated) -> Fact:
-    held = precision.weight_bits
-    if isinstance(held, NotRecorded) or held.value == "full precision":
-        reason = held.not_recorded if isinstance(held, NotRecorded) else _FULL
-        return (
-            missing(f"{reason}; --bits states a chip's")
-            if stated.bits is None
-            else _said(stated.bits, reason)
-        )
-    return _stated("bits", integer(held.value, held.origin), stated.bits)
+def _bits(precision: Precision, training: Training, stated: Stated) -> Fact:
+    """Of the run; else those that the weights were trained for; else what is stated."""
+    held: Fact = precision.weight_bits
+    if isinstance(held, Recorded):
+        trained = (value_of(training.further) or {}).get("bits", "")
+        if held.value != "full precision":
+            held = integer(held.value, held.origin)
+        elif trained in _BITS:
+            held = integer(int(trained), "weights file", "trained for; the run held them in full precision")
+        else:
+            held = missing(_FULL)
+    return _stated("bits", held, stated.bits)
 
 
 def _stated(option: str, fact: Fact, given: float | None) -> Fact:
@@ -127,8 +131,8 @@ def _extrapolations(
         if isinstance(fact := getattr(basis, name), NotRecorded)
     ]
     if lacking:
-        reason = missing(f"it needs what nobody recorded. {'. '.join(lacking)}")
-        return reason, reason
+        needs = f"it needs what nobody recorded. {'. '.join(lacking)}"
+        return missing(needs), missing("it starts from the extrapolation as published, which is not there")
     settings = EnergySettings.model_validate({
         "nodes": value_of(basis.nodes), "mean_degree": value_of(basis.degree), "bits": value_of(basis.bits),
         "f0_hz": value_of(basis.clock_Hz), "cycles": value_of(basis.cycles), "chunks": value_of(basis.chunks),

@@ -95,7 +95,8 @@ def value_said(fact: Recorded[Any], field: FieldInfo) -> str:
     said = _said(fact.value, unit)
     if fact.interval is not None:
         low, high = fact.interval.low, fact.interval.high
-        said += f" (95 %: {_said(low, unit)} to {_said(high, unit)})"
+        own = unit if unit in ("share", *_PREFIXED) else ""  # of the others, once is enough
+        said += f" (95 %: {_said(low, own)} to {_said(high, own)})"
     return said
 
 

@@ -97,6 +97,11 @@ def schema() -> dict[str, Any]:
     }
 
 
+def schema_text() -> str:
+    """The schema as its file has it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def as_json(receipt: Receipt) -> dict[str, Any]:
     """A receipt as plain data; notes and intervals that are not there are left out."""
     return receipt.model_dump(mode="json", exclude_none=True)

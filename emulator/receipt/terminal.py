@@ -39,7 +39,7 @@ def _table(group: Group) -> Table:
     )
     table.add_column(max_width=24, overflow="fold")
     table.add_column(overflow="fold", ratio=1)
-    table.add_column(max_width=14, overflow="fold", style="dim")
+    table.add_column(max_width=18, overflow="fold", style="dim")
     for line in group.lines:
         if line.recorded:
             value = Text(line.said)
@@ -84,6 +84,17 @@ def _boundary(figure: EnergyFigure) -> Table:
     return table
 
 
+def _told(difference: Difference) -> bool:
+    """Whether it tells more than its neighbours: of a figure that one receipt lacks, what it comes to is enough."""
+    parts = difference.field.split(".")
+    of_figure = parts[0] == "energy" and parts[1] != "basis"
+    if not of_figure:
+        return True
+    if difference.status != "different":
+        return parts[-1] in ("kind", "energy_per_sample_J") and len(parts) == 3
+    return parts[-1] not in ("sentence", "joint", "name", "source")
+
+
 def comparison_tables(found: list[Difference]) -> RenderableType:
     """What differs, and how much is the same."""
     counts = Counter(each.status for each in found)
@@ -91,7 +102,7 @@ def comparison_tables(found: list[Difference]) -> RenderableType:
     for heading in ("field", "A", "B"):
         table.add_column(heading, overflow="fold", ratio=1)
     for each in found:
-        if each.status not in ("same", "in neither"):
+        if each.status not in ("same", "in neither") and _told(each):
             style = "" if each.status == "different" else "yellow"
             table.add_row(
                 Text(each.field, style),
@@ -99,4 +110,6 @@ def comparison_tables(found: list[Difference]) -> RenderableType:
                 Text(printable(said(each.second), 500)),
             )
     total = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
-    return Together(*([table] if table.row_count else []), Text(f"{len(found)} fields: {total}", "bold"))
+    return Together(
+        *([table] if table.row_count else []), Text(f"{len(found)} fields: {total} (--json has all)", "bold")
+    )

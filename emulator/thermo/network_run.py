@@ -12,9 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator.claimed import FolderError, Kind, Mode, describe, remove, taken
+from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.core_facts import PROVENANCE, told_provenance
 from emulator.doctor import find_capabilities
+from emulator.folder import RECEIPT
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
@@ -40,7 +41,7 @@ RESULTS, NETLIST, PARTS, PART = "results.h5", "netlist", "partial/input-*.h5", "
 KIND = Kind(
     "run", "ais-network-run", "run.json",
     # what ngspice leaves beside the netlist is ours too
-    (RESULTS, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
+    (RESULTS, RECEIPT, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
     (NETLIST, "partial"),
 )  # fmt: skip
 
@@ -75,6 +76,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
+            _write_receipt(out, results)
     return results
 
 
@@ -133,6 +135,15 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "settings": json.dumps(plan.settings.model_dump(mode="json")),
         "remarks": json.dumps(list(plan.remarks)),
     }
+
+
+def _write_receipt(out: Path, results: NetworkResults) -> None:
+    # receipts are made from folders too, and so know of this module
+    from emulator.receipt.make import receipt_from
+    from emulator.receipt.model import write_receipt
+    from emulator.receipt.sources import Sources
+
+    write_receipt(out / RECEIPT, receipt_from(Sources(results, described(out, KIND))))
 
 
 def _told(plan: Plan) -> dict[str, str]:
