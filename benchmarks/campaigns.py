@@ -23,7 +23,7 @@ SAMPLES = {"core56": 16, "digits16": 64}
 SKIPPED = 4  # first samples of a campaign, in whose time simulators start and the plan is made
 
 
-class _Watch:
+class Watch:
     """Notes when samples are finished, and what this process has used until then."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def campaign(rounds: int) -> list[Measure]:
     measures = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for what, path in {"core56": _core56(folder), "digits16": _digits16()}.items():
+        for what, path in {"core56": _core56(folder), "digits16": digits16()}.items():
             overheads, references, gains = [], [], []
             reltol = 1e-4 if what == "core56" else 1e-6
             text = f'weights = ["{path}"]\nsamples = {SAMPLES[what]}\n[settings]\nreltol = {reltol}\n'
@@ -60,7 +60,7 @@ def campaign(rounds: int) -> list[Measure]:
             for turn in range(rounds):
                 pace = {}
                 for jobs in (1, 2):
-                    watch, out = _Watch(), folder / f"{what}-{turn}-{jobs}"
+                    watch, out = Watch(), folder / f"{what}-{turn}-{jobs}"
                     sweep(folder / f"{what}.toml", out, "new", watch, jobs=jobs)
                     pace[jobs] = (len(watch.wall) - SKIPPED - 1) / (watch.wall[-1] - watch.wall[SKIPPED])
                     if jobs == 1:
@@ -79,7 +79,7 @@ def campaign(rounds: int) -> list[Measure]:
     return measures
 
 
-def _shares(store: Path, watch: _Watch) -> tuple[float, float]:
+def _shares(store: Path, watch: Watch) -> tuple[float, float]:
     """All but ngspice and reference, and the reference, over ngspice; the coordinator's share is in the first."""
     with h5py.File(store) as file:
         whole, ngspice, reference = (
@@ -96,5 +96,5 @@ def _core56(folder: Path) -> Path:
     return path
 
 
-def _digits16() -> Path:
+def digits16() -> Path:
     return Path(__file__).parents[1] / "examples" / "digits16-kurashil.h5"

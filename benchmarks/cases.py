@@ -17,6 +17,7 @@ from benchmarks.campaigns import campaign
 from benchmarks.harness import Benchmark, Measure
 from benchmarks.naive import naive_deck
 from benchmarks.peers import peers
+from benchmarks.soak import soak
 from emulator import reference
 from emulator.crosscheck import Comparison, crosscheck, difference
 from emulator.devices import Choice, choose, make_deck
@@ -320,6 +321,7 @@ BENCHMARKS = {
         Benchmark("peers", "the same netlist through other ways from Python to ngspice", peers),
         Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
         Benchmark("campaign", "what a campaign adds to a sample, and two jobs against one", campaign),
+        Benchmark("soak", "whether a long campaign's processes grow", soak, slow=True),
         Benchmark("lc16", "a sample of the trained digits as LC waveforms", lc16, slow=True),
         Benchmark("lc56", "a sample of the 56 x 56 x 24 core as LC waveforms", lc56, slow=True),
     )

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from device_models.printers.spice import NGSPICE, block_text
@@ -49,7 +50,13 @@ def characterize(
         CellFault: the cell can't be characterised; the message says what to do.
         BenchFailed: the simulator did not finish a bench.
     """
-    points = points or cell.points_per_cycle
+    with threadpool_limits(1):  # as in a plan: the same to the last bit in any process
+        return _measured(simulator, cell, points or cell.points_per_cycle, progress)
+
+
+def _measured(
+    simulator: Simulator, cell: OscillatorCell, points: int, progress: Progress | None
+) -> Characterization:
     ports = tuple(dict.fromkeys((*cell.injections, cell.shil)))
     wirings = list(_wirings(cell))
     parts = iter(range(3 + len(ports) + len(wirings)))

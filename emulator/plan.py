@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from threadpoolctl import threadpool_limits
+
 from emulator.acquire import check_converter
 from emulator.chip import build, settings_as_built
 from emulator.levels import realise
@@ -45,7 +47,9 @@ def make_plan(
         ValueError: a converter that can't read these runs.
     """
     check_converter(weights.core, settings.scaling, settings.adc)
-    built = build(weights.core, settings)
-    told = settings_as_built(settings, built)
-    circuit = realise(replace(weights, core=built.core), told, ability, simulator, status, built.legs)
+    # a sum's last bits depend on how many threads share it, and a plan must come out the same in any process
+    with threadpool_limits(1):
+        built = build(weights.core, settings)
+        told = settings_as_built(settings, built)
+        circuit = realise(replace(weights, core=built.core), told, ability, simulator, status, built.legs)
     return Plan(weights, built, settings, circuit)

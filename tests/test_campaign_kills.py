@@ -109,6 +109,24 @@ def test_interrupted_in_the_middle_and_resumed(
     assert_same_samples(out / "campaign.h5", undisturbed)
 
 
+def test_interrupted_between_a_record_and_its_note(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is on disk, but the process does not know it yet: it is in ``campaign.h5`` nevertheless."""
+
+    def interrupted(*_: int) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    monkeypatch.setattr("emulator.campaign.journal._Place", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_campaign(folder / "campaign.toml", out)
+    assert len(copied(out)) == 1
+    with Store(out / "campaign.h5") as store:
+        assert store.samples == 1
+
+
 def test_interrupted_before_the_first_sample(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = started(folder, out)

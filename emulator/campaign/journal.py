@@ -86,6 +86,11 @@ class Journal:
         place = self._places[key]
         return unpack(os.pread(self._file.fileno(), place.size, place.start))
 
+    def catch_up(self) -> None:
+        """Takes in what is in the file: an interrupt may come between a record and the note of where it is."""
+        self._places.clear()
+        self._index(self._file.seek(0, os.SEEK_END))
+
     def append(self, key: bytes, columns: Columns) -> None:
         """Records columns under a key (32 bytes); they are on the disk when this returns.
 

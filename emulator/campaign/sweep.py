@@ -137,8 +137,9 @@ def sweep(
         try:
             _simulate_all(work, engine, observer)
         except BaseException:
-            if len(journal):
-                with suppress(OSError):  # what is finished is in the journal anyhow
+            with suppress(OSError):  # what is finished is in the journal anyhow
+                journal.catch_up()
+                if len(journal):
                     work.store()
             raise
         observer.status(f"writing {STORE}")

@@ -1,4 +1,4 @@
-"""An estimate as JSON, for programs. Joules a sample, watts, SI units unless a name says otherwise."""
+"""What ``ais energy`` says as JSON, for programs. Joules a sample, watts, SI units unless a name says otherwise."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 from emulator.energy.digital import SolverEnergy
-from emulator.energy.estimate import Estimate, remarks
 from emulator.energy.extrapolation import FORMULA, Reproduced
 from emulator.energy.feasible import Polygon
 from emulator.energy.figure import EnergyFigure, Kind, Share
+from emulator.energy.overview import Overview, remarks
 from emulator.energy.published import DIGITAL, SILICON
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import reload_bandwidth
@@ -18,7 +18,7 @@ from emulator.energy.terms import reload_bandwidth
 FORMAT, VERSION = "ais-energy", 1
 
 
-def as_json(found: Estimate) -> dict[str, Any]:
+def as_json(found: Overview) -> dict[str, Any]:
     """All figures and what they rest on."""
     core = len(found.published.shares)
     return {

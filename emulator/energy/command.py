@@ -12,13 +12,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import UNUSABLE, console, plain, stop, weights_problems
+from emulator.console import UNUSABLE, console, errors, plain, stop, weights_problems
 from emulator.energy import options
 from emulator.energy.as_json import as_json as json_of
 from emulator.energy.digital import SolverEnergy
-from emulator.energy.estimate import Estimate, estimate, measured_solver, remarks
 from emulator.energy.figure import Share
 from emulator.energy.of_core import file_settings
+from emulator.energy.overview import Overview, measured_solver, overview, remarks
 from emulator.energy.published import DIGITAL, SILICON
 from emulator.energy.settings import EnergySettings
 from emulator.energy.words import PART_NAMES, between, in_joules, share_of
@@ -84,16 +84,21 @@ def energy_command(
     given = {name: value for name, value in values.items() if name in by_hand}
     file = None if weights is None else _read(weights)
     settings = options.energy_settings(_joined({} if file is None else file_settings(file), given))
+    if file is not None and file.core.family.state.periodic is None:
+        errors.print(
+            Text(f"warning: the powers are of oscillators, which {file.core.family_name} has none of")
+        )
     core = None
     if measure:
         core = window_core(PUBLISHED_SIDE, PUBLISHED_SIDE) if file is None else file.core
-    found = estimate(settings, measured_solver(core))
+    found = overview(settings, measured_solver(core))
     files = [] if out is None else _write(out, found)
     if as_json:
         typer.echo(json.dumps(json_of(found), indent=2))
         return
     for table in _tables(found):
         console.print(table)
+        console.print()
     for remark in remarks(found):
         console.print(Text(remark))
     if files:
@@ -123,7 +128,7 @@ def _read(path: Path) -> Weights:
         stop(UNUSABLE, weights_problems(error))
 
 
-def _write(out: Path, found: Estimate) -> list[Path]:
+def _write(out: Path, found: Overview) -> list[Path]:
     from emulator.energy.page import write_energy  # with matplotlib, which the tables need not wait for
 
     try:
@@ -132,11 +137,11 @@ def _write(out: Path, found: Estimate) -> list[Path]:
         stop(UNUSABLE, f"can't write to {out}: {error}")
 
 
-def _tables(found: Estimate) -> Iterator[Table]:
+def _tables(found: Overview) -> Iterator[Table]:
     settings, whole = found.settings, found.whole
     core = len(found.published.shares)
     table = _table(
-        f"{settings.nodes:,} nodes, {settings.mean_degree:.4g} couplings each, {settings.bits} bits, "
+        f"{settings.nodes:,} nodes × {settings.mean_degree:.4g} couplings, {settings.bits} bits, "
         f"{settings.cycles:g} cycles at {settings.f0_hz / 1e6:g} MHz, {settings.chunks} "
         f"chunk{'s' if settings.chunks > 1 else ''}",
         "a sample takes", "", "interval", "of all",
@@ -145,7 +150,7 @@ def _tables(found: Estimate) -> Iterator[Table]:
         table.add_row(*_row(share, whole.joules))
     published = found.published
     table.add_row(
-        f"{published.name} ({published.kind})", in_joules(published.joules), between(published.interval),
+        published.name, in_joules(published.joules), between(published.interval),
         share_of(published.joules, whole.joules), style="bold", end_section=True,
     )  # fmt: skip
     for share in whole.shares[core:]:
@@ -164,16 +169,17 @@ def _tables(found: Estimate) -> Iterator[Table]:
         f"28 nm chip, {SILICON.degree:.2f} couplings a node", f"{SILICON.watts * 1e6:.0f} µW/node",
         f"{power:.0f} µW/node", f"{100 * (power * 1e-6 / SILICON.watts - 1):+.1f} %", SILICON.kind,
     )  # fmt: skip
-    a, b = (found.fit.polygon.bounds(*axis) for axis in ((1, 0), (0, 1)))
+    a, b, node = (found.fit.polygon.bounds(*axis) for axis in ((1, 0), (0, 1), (1, SILICON.degree)))
     table.caption = Text(
         f"a = {found.fit.oscillator_uw:.1f} µW an oscillator ({a[0]:.1f} to {a[1]:.1f}), "
-        f"b = {found.fit.coupling_uw:.2f} µW a coupling ({b[0]:.2f} to {b[1]:.2f}) of 4 bits"
+        f"b = {found.fit.coupling_uw:.2f} µW a coupling ({b[0]:.2f} to {b[1]:.2f}) of 4 bits. The chip's power is put "
+        f"into the fit; the three energies alone leave {node[0]:.0f} to {node[1]:.0f} µW for it."
     )
     yield table
 
     table = _table("Digital generators", "", "a sample", "rests on")
     for row in DIGITAL:
-        table.add_row(row.name, row.text, f"{row.kind}, as published")
+        table.add_row(row.name, row.text, row.basis)
     table.add_row("our reference solver", *_solver_words(found.solver))
     yield table
 

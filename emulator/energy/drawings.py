@@ -1,4 +1,4 @@
-"""Figures of an estimate as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
+"""Figures of ``ais energy`` as SVG: energy along degree, bits and cycles; its parts; what the published figures allow.
 
 Published points are open circles of a colour of their own.
 """
@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon as Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from emulator.energy.estimate import Estimate
 from emulator.energy.extrapolation import as_published, strips
 from emulator.energy.feasible import Polygon, Strip
 from emulator.energy.figure import EnergyFigure
-from emulator.energy.published import DIGITAL, PublishedEnergy, ais_figures
+from emulator.energy.overview import Overview
+from emulator.energy.published import DIGITAL, SILICON, PublishedEnergy, ais_figures
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
 from emulator.energy.words import PART_NAMES, in_joules, share_of
@@ -30,16 +30,16 @@ _MOST_BITS = 12
 _CORE = ("oscillators", "couplers")
 
 
-def curves(found: Estimate) -> bytes:
+def curves(found: Overview) -> bytes:
     """SVG of the energy along degree, bits and cycles, all else as asked; bands are intervals."""
     with drawing():
         figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
         panels = list(figure.subplots(1, 3, sharey=True))
         settings = found.settings
         most = max(settings.nodes - 1, 2)
-        degrees = np.geomspace(1, most, _POINTS)
-        bits = np.arange(1, max(_MOST_BITS, settings.bits) + 1)
-        cycles = np.geomspace(settings.cycles / 100, settings.cycles * 100, _POINTS)
+        degrees = np.geomspace(1, most, _POINTS).tolist()
+        bits = range(1, max(_MOST_BITS, settings.bits) + 1)
+        cycles = np.geomspace(settings.cycles / 100, settings.cycles * 100, _POINTS).tolist()
         _along(panels[0], settings, "mean_degree", degrees, "couplings a node")
         _along(panels[1], settings, "bits", bits, "bits of a weight")
         _along(panels[2], settings, "cycles", cycles, "cycles of a sample")
@@ -56,14 +56,14 @@ def curves(found: Estimate) -> bytes:
         return svg(figure)
 
 
-def _along(axes: Axes, settings: EnergySettings, name: str, values: Array, label: str) -> None:
+def _along(axes: Axes, settings: EnergySettings, name: str, values: Sequence[float], label: str) -> None:
     """Both figures along one setting, with intervals; published points of just these other settings."""
     kept = {"wire_pitches": None} if name == "mean_degree" else {}
     for figure_of, colour, said in (
         (with_terms, ORANGE, "with what it leaves out"),
         (as_published, BLUE, "as published"),
     ):
-        found = [figure_of(settings.model_copy(update=kept | {name: value})) for value in values.tolist()]
+        found = [figure_of(settings.model_copy(update=kept | {name: value})) for value in values]
         _band(axes, values, found, colour, said)
     low, high = DIGITAL[0].low, DIGITAL[0].high
     axes.axhspan(low, high, color=FAINT, alpha=0.18, lw=0, label=f"{DIGITAL[0].name}, published")
@@ -80,7 +80,7 @@ def _along(axes: Axes, settings: EnergySettings, name: str, values: Array, label
     axes.set_xlabel(label)
 
 
-def _band(axes: Axes, values: Array, found: Sequence[EnergyFigure], colour: str, said: str) -> None:
+def _band(axes: Axes, values: Sequence[float], found: Sequence[EnergyFigure], colour: str, said: str) -> None:
     low, high = np.array([figure.interval for figure in found]).T
     axes.fill_between(values, low, high, color=colour, alpha=0.22, lw=0)
     axes.plot(values, [figure.joules for figure in found], color=colour, lw=1.8, label=said)
@@ -96,7 +96,7 @@ def _on_the_curve(figure: PublishedEnergy, settings: EnergySettings, along: str)
     return all(printed == asked for name, (printed, asked) in pairs.items() if name != along)
 
 
-def parts(found: Estimate) -> bytes:
+def parts(found: Overview) -> bytes:
     """SVG of the parts as horizontal bars on a logarithmic scale, with their ranges."""
     shares = found.whole.shares
     floor = found.whole.joules * 1e-5
@@ -110,7 +110,10 @@ def parts(found: Estimate) -> bytes:
             if share.high > floor:
                 low, high = max(share.low, floor), share.high
                 axes.plot([low, high], [row, row], color=INK, lw=1.2, zorder=3)
-                axes.plot([low, high], [row, row], "|", color=INK, ms=7, mew=1.2, zorder=3)
+                ends = [
+                    end for end in (share.low, high) if end > floor
+                ]  # what reaches below the floor has none
+                axes.plot(ends, [row] * len(ends), "|", color=INK, ms=7, mew=1.2, zorder=3)
             said = f"{in_joules(share.joules)}   {share_of(share.joules, found.whole.joules)}"
             axes.annotate(
                 said if share.joules else "none", (1, row), (6, 0), xycoords=("axes fraction", "data"),
@@ -136,7 +139,7 @@ def _in_joules(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_joules(value)))
 
 
-def allowed(found: Estimate) -> bytes:
+def allowed(found: Overview) -> bytes:
     """SVG of all a and b that give the published figures to their rounding, and of the pair that is taken."""
     fit = found.fit
     with drawing():
@@ -155,7 +158,13 @@ def allowed(found: Estimate) -> bytes:
         axes.add_patch(_patch(fit.narrowed, facecolor=BLUE, alpha=0.8, edgecolor="none", zorder=4))
         axes.fill_between([], [], [], color=BLUE, alpha=0.45, lw=0, label="all three, to their rounding")
         axes.fill_between(
-            [], [], [], color=BLUE, alpha=0.95, lw=0, label="and 319 µW a node of the measured chip"
+            [],
+            [],
+            [],
+            color=BLUE,
+            alpha=0.95,
+            lw=0,
+            label=f"and {SILICON.watts * 1e6:.0f} µW a node of the measured chip",
         )
         axes.plot(
             fit.oscillator_uw, fit.coupling_uw, "o", color="white", mec=INK, ms=6, zorder=5, label="taken"

@@ -91,7 +91,7 @@ def as_published(settings: EnergySettings) -> EnergyFigure:
         _share("couplers", unit, degree * found.coupling_uw, found.polygon.bounds(0.0, degree), source),
     )
     joint = unit * least, unit * most
-    return EnergyFigure(name="as published", shares=shares, outside=dict(_OUTSIDE), joint=joint)
+    return EnergyFigure(name="extrapolation as published", shares=shares, outside=dict(_OUTSIDE), joint=joint)
 
 
 def _share(part: PartName, unit: float, power: float, bounds: tuple[float, float], source: str) -> Share:

@@ -9,7 +9,7 @@ import numpy as np
 
 from netlists.core import Array
 
-_SAME = 1e-9  # corners closer than this, relative to the polygon, are one
+_SAME = 1e-9  # relative to its size, corners closer than this are one, and a set as thin as this is none
 
 
 class InfeasibleError(ValueError):
@@ -56,7 +56,7 @@ def feasible_set(strips: Sequence[Strip]) -> Polygon:
     Raises:
         InfeasibleError: there is none of any area, or it has no end.
     """
-    from scipy.spatial import HalfspaceIntersection, QhullError  # which other commands need not wait for
+    from scipy.spatial import HalfspaceIntersection  # which other commands need not wait for
 
     rows = [(-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)]  # normal and offset: normal·x + offset <= 0
     for strip in strips:
@@ -64,10 +64,8 @@ def feasible_set(strips: Sequence[Strip]) -> Polygon:
     halfspaces = np.array(rows)
     halfspaces /= np.linalg.norm(halfspaces[:, :2], axis=1)[:, None]
     inside = _deepest(halfspaces)
-    try:
+    with np.errstate(divide="ignore", invalid="ignore"):  # where the set has no end
         corners = HalfspaceIntersection(halfspaces, inside).intersections
-    except QhullError as error:
-        raise InfeasibleError("the constraints leave a set that can't be resolved") from error
     if not np.isfinite(corners).all():
         raise InfeasibleError("the constraints leave a set without an end")
     return Polygon(_in_order(corners))
@@ -77,7 +75,7 @@ def _deepest(halfspaces: Array) -> Array:
     """The point farthest from all sides (Boyd & Vandenberghe, Convex Optimization, 8.5.1).
 
     Raises:
-        InfeasibleError: no point is inside all of them.
+        InfeasibleError: no point is well inside all of them.
     """
     from scipy.optimize import linprog  # a fifth of a second
 
@@ -85,8 +83,9 @@ def _deepest(halfspaces: Array) -> Array:
     reach = np.column_stack([normals, np.ones(len(normals))])
     largest = 1 + 2 * float(np.abs(offsets).max())  # an unbounded set has no deepest point
     found = linprog([0, 0, -1], A_ub=reach, b_ub=-offsets, bounds=[(0, None), (0, None), (0, largest)])
-    if found.x is None or not found.x[2] > 0:
-        raise InfeasibleError("no pair (a, b) meets all constraints")
+    # what is thinner than rounding has no corners to speak of
+    if found.x is None or not found.x[2] > _SAME * (1 + found.x[:2].max()):
+        raise InfeasibleError("no pair (a, b) meets all constraints, or none with any freedom")
     return np.asarray(found.x[:2], dtype=np.float64)
 
 

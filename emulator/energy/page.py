@@ -1,4 +1,4 @@
-"""An estimate as files: ``energy.html`` to read, ``energy.json`` for programs, and the figures."""
+"""What ``ais energy`` says as files: ``energy.html`` to read, ``energy.json`` for programs, and the figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from emulator.energy import drawings
 from emulator.energy.as_json import as_json
 from emulator.energy.digital import SolverEnergy
-from emulator.energy.estimate import Estimate, remarks
+from emulator.energy.overview import Overview, remarks
 from emulator.energy.published import AIS_PAPER, DIGITAL, SILICON
 from emulator.energy.words import PART_NAMES, between, in_joules, share_of
 from emulator.page import as_data, page_environment
@@ -18,7 +18,7 @@ from netlists.files import write_text_whole, write_whole
 PAGE, JSON = "energy.html", "energy.json"
 
 
-def write_energy(folder: Path, found: Estimate) -> list[Path]:
+def write_energy(folder: Path, found: Overview) -> list[Path]:
     """Writes page, JSON and figures, each whole or not at all; returns their paths.
 
     Raises:
@@ -39,7 +39,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _page(found: Estimate, drawn: dict[str, bytes]) -> str:
+def _page(found: Overview, drawn: dict[str, bytes]) -> str:
     environment = page_environment(joules=in_joules, between=between, of=share_of)
     core = len(found.published.shares)
     return environment.get_template("energy.html.j2").render(

@@ -99,19 +99,19 @@ SILICON = NodePower(
 
 @dataclass(frozen=True)
 class DigitalRange:
-    """Joules a sample of digital generators, as published."""
+    """Joules a sample of digital generators, as published; ``basis`` is what that rests on."""
 
     name: str
     low: float
     high: float
     text: str
-    kind: Kind
+    basis: str
     source: str
 
 
 DIGITAL = (
     DigitalRange(
-        "digital generators", 7e-3, 79e-3, "7–79 mJ", Kind.EXTRAPOLATION,
-        f"{AIS_PAPER}; printed as a range, for baselines of its choice; what is inside them was not printed",
+        "digital generators", 7e-3, 79e-3, "7–79 mJ", "as published; what is inside is not recorded",
+        AIS_PAPER,
     ),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from emulator.energy.extrapolation import as_published
 from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
 from emulator.energy.settings import Assumed, EnergySettings
 from emulator.energy.wires import mean_pitches
+from emulator.energy.words import in_joules
 
 _FEMTO, _PICO = 1e-15, 1e-12
 _LINE_CHARGES = 3  # a cycle: the injection line at 2 f0 twice, the reference at f0 once
@@ -41,7 +42,8 @@ def routing(settings: EnergySettings) -> Share:
 def distribution(settings: EnergySettings) -> Share:
     """Injection at 2 f0 and reference at f0 to every cell: lines as long as a pitch a cell, and what hangs on them.
 
-    Joules are charges × cells × (wire + load) × V² × drivers.
+    Joules are charges × cells × (wire + load) × V² × drivers. The measured chip that the extrapolation agrees with
+    locks its oscillators too; whether its power holds that is not known.
     """
     wire = _times(1.0, settings.pitch_um, settings.wire_ff_per_um)
     load = _times(1.0, settings.line_ff_per_cell)
@@ -107,8 +109,8 @@ def readout(settings: EnergySettings) -> Share:
     schreier = [count * schreier_joules(bits, s) for _, s in pairs]
     low, value, high = (max(each) for each in zip(walden, schreier, strict=True))
     said = (
-        f"{count:,} conversions of {bits} bits: {walden[1]:.2g} J by Walden's, {schreier[1]:.2g} J by Schreier's "
-        "figure of merit, the higher one"
+        f"{count:,} conversions of {bits} bits: {in_joules(walden[1])} by Walden's figure of merit, "
+        f"{in_joules(schreier[1])} by Schreier's; the higher one"
     )
     return _share("readout_and_adc", (low, value, high), said)
 
@@ -154,7 +156,7 @@ def with_terms(settings: EnergySettings) -> EnergyFigure:
         math.fsum([high, *(share.high for share in added)]),
     )
     return EnergyFigure(
-        name="with what it leaves out", shares=(*core.shares, *added), outside={}, joint=joint
+        name="extrapolation with what it leaves out", shares=(*core.shares, *added), outside={}, joint=joint
     )
 
 

@@ -34,4 +34,4 @@ def between(bounds: tuple[float, float]) -> str:
 
 def share_of(part: float, whole: float) -> str:
     """A share in per cent with two figures."""
-    return f"{100 * part / whole:.2g} %" if whole else "–"
+    return f"{float(f'{100 * part / whole:.2g}'):,g} %" if whole else "–"

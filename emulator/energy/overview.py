@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from emulator.energy.digital import NoCounter, SolverEnergy, find_counters, solver_energy
+from emulator.energy.digital import POWERCAP, NoCounter, SolverEnergy, find_counters, solver_energy
 from emulator.energy.extrapolation import Fit, Reproduced, as_published, fit, reproduced
 from emulator.energy.figure import EnergyFigure
 from emulator.energy.published import SILICON
@@ -19,7 +20,7 @@ _LARGE = 0.1  # of the whole: a term that is said to be there
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Overview:
     """What ``ais energy`` says.
 
     Attributes:
@@ -41,19 +42,19 @@ class Estimate:
     solver: SolverEnergy | str
 
 
-def estimate(settings: EnergySettings, solver: SolverEnergy | str) -> Estimate:
+def overview(settings: EnergySettings, solver: SolverEnergy | str) -> Overview:
     """All figures of these settings."""
-    return Estimate(
+    return Overview(
         settings, as_published(settings), with_terms(settings), fit(), reproduced(), readings(), solver
     )
 
 
-def measured_solver(core: AnalogCore | None) -> SolverEnergy | str:
+def measured_solver(core: AnalogCore | None, root: Path = POWERCAP) -> SolverEnergy | str:
     """The reference solver's energy on a core, or why there is none; without a core only whether it could be had."""
     try:
         if core is not None:
-            return solver_energy(core)
-        find_counters()
+            return solver_energy(core, root)
+        find_counters(root)
     except NoCounter as reason:
         return f"not measurable here: {reason}"
     except ReferenceFailed as failure:
@@ -61,7 +62,7 @@ def measured_solver(core: AnalogCore | None) -> SolverEnergy | str:
     return "not measured: --measure runs it"
 
 
-def remarks(found: Estimate) -> list[str]:
+def remarks(found: Overview) -> list[str]:
     """What a reader should know before quoting a figure."""
     settings, whole = found.settings, found.whole
     said = [
@@ -86,14 +87,9 @@ def remarks(found: Estimate) -> list[str]:
     if settings.symmetric and settings.mean_degree:
         once = as_published(settings.model_copy(update={"mean_degree": settings.mean_degree / 2}))
         said.append(
-            f"Published is {settings_degree(settings)} neighbours a node as so many couplings, each taking b. The "
-            f"measured chip that a and b agree with has {SILICON.degree:.3g} couplers a node, each between two nodes. "
-            f"Counted like those, the core has {settings.mean_degree / 2:.3g} a node, and the same a and b give "
-            f"{in_joules(once.joules)} ({between(once.interval)}). Inferred: the paper does not say how it counts."
+            f"{settings.mean_degree:.4g} neighbours a node are taken as so many couplings, each of power b. "
+            f"The measured chip that a and b agree with has {SILICON.degree:.3g} couplers a node, each "
+            f"between two nodes; counted like those, this core has {settings.mean_degree / 2:.4g}, and the same a and "
+            f"b give {in_joules(once.joules)} ({between(once.interval)}). Inferred: the paper does not say."
         )
     return said
-
-
-def settings_degree(settings: EnergySettings) -> str:
-    """The mean degree in words."""
-    return f"{settings.mean_degree:.4g}"
