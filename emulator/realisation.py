@@ -31,7 +31,8 @@ class Observed:
     Attributes:
         trajectory: states along the run.
         amplitude: (N,) of each node's fundamental at the end, relative to the free-running cell; None at phase level.
-        oscillators_j, couplers_j: joules over the run, what ``metering`` says they are; NaN where there are none.
+        oscillators_j, couplers_j, injection_j: joules over the run, what ``metering`` says they are; NaN where there
+            are none.
         excerpts: waveforms of a few nodes, at the start and at the end.
     """
 
@@ -39,6 +40,7 @@ class Observed:
     amplitude: Array | None = None
     oscillators_j: float = math.nan
     couplers_j: float = math.nan
+    injection_j: float = math.nan
     excerpts: tuple[Waveform, ...] = ()
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from emulator.demodulate import Demodulation, Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
 from emulator.devices import Choice
 from emulator.energy.metering import Metering
+from emulator.energy.tanks import delivered
 from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
 from emulator.realisation import ChosenDevices, Observed
@@ -163,7 +164,7 @@ class LcLevel(Noisy, ChosenDevices):
 
     @property
     def metering(self) -> Metering:
-        """Heat in the tanks' losses: none of its elements has a supply."""
+        """What elements deliver to the tanks: none of them has a supply."""
         return Metering(
             meaning="delivered", cell=self.array.core.family.title, coupler="transconductors",
             oscillators=self.array.core.nodes, couplings=len(self.array.core.edges), seconds=self.watch.duration_s,
@@ -189,15 +190,26 @@ class LcLevel(Noisy, ChosenDevices):
         )
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
-        """Demodulated phases, the amplitudes at the end, and what the tanks' losses ω C/Q turn into heat."""
+        """Demodulated phases, the amplitudes at the end, and what elements deliver for the tanks' losses ω C/Q."""
         waveforms: Waveforms = simulation.reduced
-        loss = self.array.scaling.conductance / self.quality
-        return Observed(
-            self.watch.trajectory(waveforms, start, self.trained.duration),
-            self.watch.relative_amplitude(waveforms),
-            oscillators_j=loss * float(waveforms.means[0, 0]) * self.watch.duration_s,
-            excerpts=waveforms.kept,
+        found = self.watch.trajectory(waveforms, start, self.trained.duration)
+        heat = (
+            self.array.scaling.conductance
+            / self.quality
+            * float(waveforms.means[0, 0])
+            * self.watch.duration_s
         )
+        # flip-flops see no amplitude: that of a free cell then
+        seen = waveforms.demodulated[PHASES].amplitude
+        amplitude = np.where(np.isfinite(seen), seen, self.watch.amplitude)
+        phasors = np.concatenate([np.full((1, len(start)), self.watch.amplitude), amplitude]) * np.exp(
+            1j * found.state
+        )
+        parts = delivered(self.array, found.time * self.tau, phasors, heat)
+        return Observed(
+            found, self.watch.relative_amplitude(waveforms), parts.oscillators, parts.couplers, parts.injection,
+            excerpts=waveforms.kept,
+        )  # fmt: skip
 
     def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """Cell library, core, test bench."""

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from scipy.stats import t as students
 from small import small_run, small_weights
 from test_levels import designed
 
-from emulator.energy.circuit import NotThere, measured, over_samples, scaled_to
+import emulator.run
+from emulator.energy.circuit import NotThere, measured, metering, scaled_to
+from emulator.energy.estimate import over_samples
 from emulator.energy.figure import EnergyFigure, Kind
 from emulator.energy.metering import ATTRIBUTE, Metering
 from emulator.results import Results, read_results
+
+
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator.run, "_write_report", lambda *_: None)
+
 
 RING = Metering(
     meaning="supplied",
@@ -36,7 +45,11 @@ def results(
     attributes: dict[str, Any] = {"level": level}
     if told is not None:
         attributes[ATTRIBUTE] = told.model_dump_json()
-    rows = {"energy/oscillators": np.array(oscillators), "energy/couplers": np.array(couplers)}
+    rows = {
+        "energy/oscillators": np.array(oscillators),
+        "energy/couplers": np.array(couplers),
+        "energy/injection": np.full(len(oscillators), NAN),
+    }
     return Results(rows, {}, attributes)
 
 
@@ -76,6 +89,12 @@ def test_couplers_without_a_supply_are_outside_with_the_reason() -> None:
     assert "supply" in found.outside["readout_and_adc"]
 
 
+def test_a_supply_that_is_charged_is_no_share() -> None:
+    found = figure(measured(results([1e-9, 1e-9], [-1e-12, 0.5e-12])))
+    assert [share.part for share in found.shares] == ["oscillators"]
+    assert "more than they take" in found.outside["couplers"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -91,12 +110,12 @@ def test_where_there_is_no_figure_the_reason_is_told(given: Results, said: str) 
         assert said in found.reason
 
 
-def test_a_core_of_another_size_takes_as_much_an_oscillator_coupling_and_cycle() -> None:
+def test_a_core_of_another_size_takes_as_much_an_oscillator_and_cycle_and_as_much_a_coupling() -> None:
     run = results([16e-9, 18e-9], [96e-9, 96e-9])
     found = figure(scaled_to(run, 3136, 75_264, 1000))
     own = figure(measured(run))
     assert found.shares[0].joules == pytest.approx(17e-9 / 16 * 3136 * 5)
-    assert found.shares[1].joules == pytest.approx(1e-9 * 75_264 * 5)
+    assert found.shares[1].joules == pytest.approx(1e-9 * 75_264)
     assert found.kind is Kind.EXTRAPOLATION
     # the interval goes along
     assert np.ptp(found.interval) / found.shares[0].joules == pytest.approx(
@@ -113,6 +132,24 @@ def test_what_a_coupling_takes_is_not_known_from_a_run_without_any() -> None:
     assert "no couplings" in found.reason
 
 
+@pytest.mark.parametrize(("level", "points"), [("lc", 64), ("ring", 100)])
+def test_runs_of_twice_the_cycles_take_what_scaling_says(tmp_path: Path, level: str, points: int) -> None:
+    """Oscillators twice as much, couplers the same: they are sized for the same phases in twice the time."""
+    path = small_weights(tmp_path / "w.h5", designed(2, 2))
+    short, long = (
+        small_run(
+            path, tmp_path / f"{cycles}", samples=1, level=level,
+            oscillator={"cycles": cycles, "points_per_cycle": points},
+        )
+        for cycles in (50, 100)
+    )  # fmt: skip
+    told = metering(short)
+    assert isinstance(told, Metering)
+    scaled = figure(scaled_to(short, 4, told.couplings, 2 * told.cycles))
+    for one, other in zip(scaled.shares, figure(measured(long)).shares, strict=True):
+        assert one.joules == pytest.approx(other.joules, rel=0.02), one.part
+
+
 @pytest.mark.parametrize(("level", "meaning"), [("lc", "delivered"), ("ring", "supplied")])
 def test_a_run_keeps_what_its_energies_mean(tmp_path: Path, level: str, meaning: str) -> None:
     trained = designed(2, 2)
@@ -126,7 +163,11 @@ def test_a_run_keeps_what_its_energies_mean(tmp_path: Path, level: str, meaning:
     assert told.cycles == pytest.approx(20, rel=0.01)  # the carrier is that of loaded rings
     found = figure(measured(kept))
     inside = [share.part for share in found.shares]
-    assert inside == (["oscillators"] if level == "lc" else ["oscillators", "couplers"])
-    if level == "lc":
-        assert "lower bound" in found.shares[0].source
-        assert "reaches the tanks" in found.outside["couplers"]
+    assert inside[:2] == ["oscillators", "couplers"]
+    assert ("shil_and_reference_distribution" in inside) == (level == "lc")
+    assert ("lower bound" in found.shares[0].source) == (level == "lc")
+    old = tmp_path / "old.h5"
+    old.write_bytes((tmp_path / "out" / "results.h5").read_bytes())
+    with h5py.File(old, "a") as file:
+        del file["energy/injection"]
+    assert np.isnan(read_results(old).rows["energy/injection"]).tolist() == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from networks import random_network, resistive_network
 from test_known_circuits import transient
 from test_network_circuit import FAINT, SCALING, compiled
-from test_thermo_runs import substrate
+from test_thermo_runs import invoke, substrate
 
 from device_models.conductances import TechnologyName, technology
 from emulator.energy.circuit import NotThere, measured
@@ -185,6 +186,14 @@ def test_a_run_of_a_network_keeps_its_energies(ran: Path) -> None:
     low = network_figure(results.rows, "x", converter_volts=1e-6)
     assert isinstance(low, NotThere)
     assert "higher supply" in low.reason
+
+
+def test_what_a_run_prints_and_its_inspection_say_the_energy(ran: Path) -> None:
+    code, said = invoke("inspect", ran)
+    assert code == 0
+    assert "energy of an input" in said
+    assert re.search(r"k_B T at 300 K, 10 nodes 4\.14e-20 J, [\d.e+]+ times less", said)
+    assert re.search(r"given against lost and stored \de-05", said)
 
 
 def test_results_of_earlier_versions_have_no_energies(ran: Path, tmp_path: Path) -> None:

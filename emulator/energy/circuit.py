@@ -14,7 +14,10 @@ from emulator.energy.over_samples import over_samples
 from emulator.results import Results
 from emulator.thermo.network_results import NetworkResults
 
-OSCILLATORS, COUPLERS = "energy/oscillators", "energy/couplers"
+OSCILLATORS, COUPLERS, INJECTION = "energy/oscillators", "energy/couplers", "energy/injection"
+DATASETS: Mapping[str, PartName] = {
+    OSCILLATORS: "oscillators", COUPLERS: "couplers", INJECTION: "shil_and_reference_distribution"
+}  # fmt: skip
 
 
 def metering(results: Results) -> Metering | NotThere:
@@ -44,16 +47,17 @@ def measured(results: Results | NetworkResults) -> EnergyFigure | NotThere:
     told = metering(results)
     if isinstance(told, NotThere):
         return told
-    return _figure(results, told, {OSCILLATORS: 1.0, COUPLERS: 1.0}, "", Kind.CIRCUIT)
+    return _figure(results, told, dict.fromkeys(DATASETS, 1.0), "", Kind.CIRCUIT)
 
 
 def scaled_to(
     results: Results, nodes: int, couplings: int, cycles: float | None = None
 ) -> EnergyFigure | NotThere:
-    """The same for a core of another size: the power of an oscillator, and that of a coupling, times how many.
+    """The same for a core of another size: what an oscillator takes a cycle, and a coupling a sample, times how many.
 
-    It is an extrapolation: that other weights take what those of the run do is assumed, and the interval is of the
-    run's samples alone.
+    A coupling's energy does not go with the cycles: it has to turn phases by as much in a sample, however many cycles
+    that takes, and is sized the weaker for it. Neither does the injection's. It is an extrapolation: that other weights
+    take what those of the run do is assumed, and the interval is of the run's samples alone.
 
     Args:
         results: of a run.
@@ -65,9 +69,10 @@ def scaled_to(
     if isinstance(told, NotThere):
         return told
     longer = 1.0 if cycles is None else cycles / told.cycles
-    factors = {OSCILLATORS: longer * nodes / told.oscillators}
+    larger = nodes / told.oscillators
+    factors = {OSCILLATORS: longer * larger, INJECTION: larger}
     if told.couplings:
-        factors[COUPLERS] = longer * couplings / told.couplings
+        factors[COUPLERS] = couplings / told.couplings
     elif couplings:
         return NotThere("the run has no couplings, so what one takes is not known")
     said = (
@@ -83,42 +88,44 @@ def _figure(
     sources = _SOURCES[told.meaning]
     shares = []
     outside = _outside(told)
-    parts: Mapping[str, PartName] = {OSCILLATORS: "oscillators", COUPLERS: "couplers"}
-    for dataset, part in parts.items():
+    whats = {
+        OSCILLATORS: told.cell,
+        COUPLERS: told.coupler,
+        INJECTION: "drivers into cells, without their lines",
+    }
+    for dataset, part in DATASETS.items():
         found = over_samples(results.rows[dataset])
         if found is None or dataset not in factors:
             continue
+        if found.joules < 0:
+            outside[part] = "they give their supply back more than they take from it"
+            continue
         factor = factors[dataset]
-        what = told.cell if part == "oscillators" else told.coupler
         shares.append(Share(
             part=part, joules=factor * found.joules, low=factor * found.low, high=factor * found.high, kind=kind,
-            source=f"{sources} ({what}), {found.said}{scaled}",
+            source=f"{sources} ({whats[dataset]}), {found.said}{scaled}",
         ))  # fmt: skip
         outside.pop(part, None)
     if not any(share.part == "oscillators" for share in shares):
         return NotThere("no sample has an energy: none completed, or the cell has no supply")
-    name = f"circuit simulation, {told.oscillators} oscillators, {told.meaning}{scaled}"
+    of = "circuit simulation" if kind is Kind.CIRCUIT else "extrapolation of a circuit simulation"
+    name = f"{of}, {told.oscillators} oscillators, {told.meaning}{scaled}"
     return EnergyFigure(name=name, shares=tuple(shares), outside=outside)
 
 
 _SOURCES = {
     "supplied": "current of their supply times its voltage, over the run",
-    "delivered": "heat in the tanks' losses over the run, which all active elements together deliver: a lower bound of "
-    "what their supplies would give, as no efficiency is assumed",
+    "delivered": "what active elements without a supply deliver to the tanks, by their cycles' mean power: "
+    "a lower bound of any supply's energy, as no efficiency is assumed",
 }
 
 
 def _outside(told: Metering) -> dict[PartName, str]:
     """What no element with a supply stands for, with the reasons; couplers too, unless they turn out to have one."""
-    supplied = told.meaning == "supplied"
-    ours = "in the oscillators' share as far as it reaches the tanks; what feeds it is not modelled"
     return {
-        "couplers": "they have no supply of their own in this circuit" if supplied else ours,
-        "shil_and_reference_distribution": (
-            "lines are ideal voltage sources, their drivers ideal transconductors: they have no supply"
-            if supplied
-            else ours
-        ),
+        "couplers": "they have no supply of their own in this circuit",
+        "shil_and_reference_distribution": "lines are ideal voltage sources, their drivers ideal transconductors: they "
+        "have no supply",
         "weight_storage_and_reload": "weights are parameters of the netlist: nothing stores or moves them",
         "initialisation": "cells start at their phases by initial conditions, which costs nothing",
         "readout_and_adc": "a behavioural model without a supply",

@@ -12,10 +12,10 @@ Meaning = Literal["supplied", "delivered"]
 
 
 class Metering(BaseModel):
-    """What ``energy/oscillators`` and ``energy/couplers`` of a run are.
+    """What the ``energy/*`` of a run are.
 
-    ``supplied`` is what the supplies of circuit cells gave. ``delivered`` is the heat in the losses of tanks that have
-    no supply: what all active elements together must have delivered, and so a lower bound of any supply's energy.
+    ``supplied`` is what the supplies of circuit cells gave. ``delivered`` is what active elements without a supply gave
+    to tanks, for the loss of these: a lower bound of any supply's energy (``emulator.energy.tanks``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -130,6 +130,12 @@ def network_figure(
     )
 
 
+def balance(rows: Mapping[str, Array]) -> Array:
+    """(S,) what is lost and stored over what is given, less 1: how far the books are from closing."""
+    given = rows["energy/bias"] + rows["energy/own"] + rows["energy/couplings"]
+    return np.asarray((rows["energy/heat"] + rows["energy/stored"]) / given - 1)
+
+
 def network_measured(results: NetworkResults) -> EnergyFigure | NotThere:
     """The same of a network's results."""
     attributes = results.attributes
