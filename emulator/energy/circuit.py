@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from emulator.energy.estimate import NotThere as NotThere
+from emulator.energy.estimate import over_samples
 from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
 from emulator.energy.metering import ATTRIBUTE, Metering
 from emulator.energy.network import network_measured
-from emulator.energy.over_samples import NotThere as NotThere
-from emulator.energy.over_samples import over_samples
 from emulator.results import Results
 from emulator.thermo.network_results import NetworkResults
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from emulator.energy.estimate import Estimate, NotThere, over_samples
 from emulator.energy.figure import EnergyFigure, Kind, PartName, Share
-from emulator.energy.over_samples import Estimate, NotThere, over_samples
 from emulator.thermo.network_results import NetworkResults
 from netlists.bias import amperes
 from netlists.core import Array
