@@ -233,7 +233,8 @@ def _simulation(run: Run) -> Simulation:
 def _fidelity(run: Run) -> Fidelity:
     rows, completed = run.results.rows, completed_rows(run.results)
     pixels = rows["samples/codes"].shape[1]
-    asked = run.run.get("settings", {}).get("samples")
+    settings = run.run.get("settings")
+    asked = settings.get("samples") if isinstance(settings, Mapping) else None
     none_done = missing("no sample was simulated to the end and compared")
 
     def share(name: str) -> Fact:
@@ -244,7 +245,7 @@ def _fidelity(run: Run) -> Fidelity:
     worst = [run.results.worst_window(row) for row in np.flatnonzero(completed).tolist()]
     return Fidelity(
         samples=integer(run.results.samples, "run"),
-        samples_asked=integer(asked, "run") if isinstance(asked, int) else missing(
+        samples_asked=integer(asked, "run") if isinstance(asked, int) and asked >= 0 else missing(
             "only run.json says it, and it does not lie beside the results"
         ),
         verdicts=Counts(value=dict(sorted(Counter(run.results.verdicts).items())), origin="run"),
