@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_results import made_up
 from pydantic import ValidationError
+from receipt_json import empty, facts
 from small import Quiet, small_run, small_weights
 from typer.testing import CliRunner
 
@@ -69,28 +69,6 @@ def receipt(stated: Stated | None = None, **numbers: Any) -> GridReceipt:
     found = receipt_from(Sources(made_up(**numbers)), stated or Stated())
     assert isinstance(found, GridReceipt)
     return found
-
-
-def facts(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """All facts of a receipt's JSON."""
-    for key, each in value.items():
-        place = f"{name}.{key}".lstrip(".")
-        if isinstance(each, dict) and ("origin" in each or "not_recorded" in each):
-            yield place, each
-        elif isinstance(each, dict) and "figure" not in each:
-            yield from facts(each, place)
-
-
-def empty(value: Any, name: str = "") -> Iterator[str]:
-    """Places of a JSON value that hold nothing."""
-    if value in (None, "", [], {}):
-        yield name
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from empty(each, f"{name}.{key}")
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from empty(each, f"{name}[{number}]")
 
 
 # -- the demo's ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from device_models.families import FAMILIES
 from emulator.core_facts import CoreFacts
 from emulator.energy.circuit import NotThere, measured
 from emulator.energy.extrapolation import as_published
+from emulator.energy.of_core import cell_weights
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
 from emulator.receipt.claim import Circumstances, Claim, routing_budget
@@ -113,7 +114,7 @@ def _cell_weights(results: Results) -> Fact:
     family = FAMILIES.get(str(results.attributes.get("family")))
     if family is None:
         return missing(NO_FAMILY)
-    return integer(sum(parameter.scope == "node-and-chunk" for parameter in family.parameters), "computed")
+    return integer(cell_weights(family), "computed")
 
 
 def _extrapolations(

@@ -81,15 +81,16 @@ def _of_folder(path: Path, run: Mapping[str, Any]) -> Results | NetworkResults:
     shown = printable(str(path))
     if (path / RESULTS).is_file() and run.get("state") != "running":
         return _of_file(path / RESULTS)
+    told = run.get("told")
+    told = {**run.get("identity", {}), **(told if isinstance(told, dict) else {})}
     if run.get("format") == NETWORK_RUN.format:
         inputs = list(finished_inputs(path).values())
         if inputs:
-            return gather_inputs(inputs, inputs[0].attributes)
+            return gather_inputs(inputs, told)
     if run.get("format") == RUN_FORMAT:
         parts = OutputFolder(path).parts()
         if parts:
-            told = run.get("told", {})
-            return gather(parts, {**run["identity"], **(told if isinstance(told, dict) else {})})
+            return gather(parts, told)
     if run.get("format") in (RUN_FORMAT, NETWORK_RUN.format):
         raise ReceiptError(f"{shown}: a run without a finished sample; finish it with ais run … --resume")
     raise ReceiptError(
