@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from device_models.families import FAMILIES
@@ -94,7 +95,7 @@ def _stated(option: str, fact: Fact, given: float | None) -> Fact:
         ReceiptError: the run says another value.
     """
     if isinstance(fact, Recorded):
-        if given is not None and given != fact.value:
+        if given is not None and not math.isclose(given, fact.value, rel_tol=1e-9):
             raise ReceiptError(f"--{option} {given:g}: the run says {fact.value:g}; leave the option out")
         return fact
     if given is None:

@@ -92,7 +92,7 @@ def _told(difference: Difference) -> bool:
         return True
     if difference.status != "different":
         return parts[-1] in ("kind", "energy_per_sample_J") and len(parts) == 3
-    return parts[-1] not in ("sentence", "joint", "name", "source")
+    return parts[-1] not in ("sentence", "joint", "name", "source", "low", "high")
 
 
 def comparison_tables(found: list[Difference]) -> RenderableType:
@@ -106,8 +106,8 @@ def comparison_tables(found: list[Difference]) -> RenderableType:
             style = "" if each.status == "different" else "yellow"
             table.add_row(
                 Text(each.field, style),
-                Text(printable(said(each.first), 500)),
-                Text(printable(said(each.second), 500)),
+                Text(printable(said(each.field, each.first), 500)),
+                Text(printable(said(each.field, each.second), 500)),
             )
     total = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
     return Together(
