@@ -24,10 +24,13 @@ from emulator.energy.circuit import measured
 from emulator.energy.extrapolation import as_published
 from emulator.energy.figure import PARTS, EnergyFigure
 from emulator.energy.settings import EnergySettings
+from emulator.energy.words import in_joules
 from emulator.folder import OutputFolder
 from emulator.receipt.claim import Claim
+from emulator.receipt.common import TRAINING
 from emulator.receipt.difference import differences
 from emulator.receipt.field import NotRecorded, Recorded, Text
+from emulator.receipt.groups import Energy
 from emulator.receipt.make import receipt_from, receipt_of
 from emulator.receipt.model import (
     SCHEMA_FILE,
@@ -545,3 +548,22 @@ def test_sources_keep_what_a_folder_says(digits: Path) -> None:
     assert found.run["state"] == "finished"
     made: Receipt = receipt_from(found)
     assert made == receipt_of(digits)
+
+
+# -- the documentation -----------------------------------------------------------------------------------------
+
+
+def test_the_documentation_says_what_the_program_says(digits: Path) -> None:
+    page = (ROOT / "docs" / "reading-a-receipt.md").read_text(encoding="utf-8")
+    energy = receipt_of(digits, stated=CHIP).energy
+    assert isinstance(energy, Energy)
+    for claim in (energy.extrapolation, energy.extrapolation_with_terms):
+        assert isinstance(claim, Claim)
+        between = f"({in_joules(claim.low_J)} to {in_joules(claim.high_J)})"
+        assert f"{in_joules(claim.energy_per_sample_J)} {between}" in page
+        for share in claim.figure.shares:
+            assert in_joules(share.joules) in page
+    for attributes in TRAINING.values():
+        assert all(f"`{name}`" in page for name in attributes)
+    for field in GridReceipt.model_fields.values():
+        assert field.title is None or field.title.split(" and ")[0] in page
