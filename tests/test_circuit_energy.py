@@ -120,6 +120,18 @@ def test_elements_of_an_lc_array_deliver_what_all_waveforms_say(simulator: Simul
     assert min(joules) > 0.005 * heat
 
 
+def test_energies_do_not_depend_on_how_phases_are_read(simulator: Simulator, tmp_path: Path) -> None:
+    """Flip-flops see no amplitude; a levelled one stays what it is."""
+    trained = core((2, 2), both_ways([(0, 1), (1, 3), (2, 3)]), 0.4, shil=0.3, bias=0.4, symmetric=True)
+    found = []
+    for kind in ("iq", "crossings", "flipflops"):
+        level = made(simulator, trained, asked("lc", cycles=100, demodulation=kind), tmp_path)
+        seen = observed(simulator, level, np.array([0.1, 2.0, -1.0, 0.5]))
+        found.append([seen.oscillators_j, seen.couplers_j, seen.injection_j])
+    np.testing.assert_allclose(found[1], found[0], rtol=0.005)
+    np.testing.assert_allclose(found[2], found[0], rtol=0.005)
+
+
 def test_a_ring_takes_its_loads_charge_from_the_supply_once_a_cycle(any_simulator: Simulator) -> None:
     """C V² f a stage, C the capacitor at its output: the level-1 transistors have none of their own."""
     cell = ring_cell()

@@ -192,7 +192,7 @@ def test_what_a_run_prints_and_its_inspection_say_the_energy(ran: Path) -> None:
     code, said = invoke("inspect", ran)
     assert code == 0
     assert "energy of an input" in said
-    assert re.search(r"k_B T at 300 K, 10 nodes 4\.14e-20 J, [\d.e+]+ times less", said)
+    assert re.search(r"k_B T at 300 K, 10 nodes 41\.4 zJ, [\d.e+]+ times less", said)
     assert re.search(r"given against lost and stored \de-05", said)
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from emulator.energy.estimate import NotThere
 from emulator.energy.floors import thermal_floors
 from emulator.energy.network import balance, network_measured
+from emulator.energy.words import PART_NAMES, between, in_joules
 from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
@@ -94,18 +95,15 @@ def over_energy(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
     if isinstance(figure, NotThere):
         return
     for share in figure.shares:
-        part = "nodes" if share.part == "oscillators" else share.part.replace("_", " ")
-        yield (
-            part,
-            f"{share.joules:.3g} J ({share.low:.3g} to {share.high:.3g})",
-            f"{share.kind}: {share.source}",
-        )
-    yield "together", f"{figure.joules:.3g} J", f"{figure.kind}"
+        part = "nodes" if share.part == "oscillators" else PART_NAMES[share.part]
+        said = f"{in_joules(share.joules)} ({between((share.low, share.high))})"
+        yield part, said, f"{share.kind}: {share.source}"
+    yield "together", in_joules(figure.joules), str(figure.kind)
     nodes, visible = results.rows["inputs/force"].shape[1], results.rows["readout/codes"].shape[1]
     with suppress(KeyError, ValidationError):  # settings not recorded, or of another version
         settings = NetworkRunSettings.model_validate_json(str(results.attributes["settings"]))
         for floor in thermal_floors(figure.joules, nodes, visible * settings.adc_bits):
-            yield floor.name, f"{floor.joules:.3g} J", f"{floor.ratio:.2g} times less"
+            yield floor.name, in_joules(floor.joules), f"{floor.ratio:.2g} times less"
     worst = float(np.nanmax(np.abs(balance(results.rows))))
     yield "given against lost and stored", f"{worst:.1g}", "the worst input's balance, relative"
 
