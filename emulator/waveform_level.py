@@ -165,8 +165,12 @@ class LcLevel(Noisy, ChosenDevices):
     @property
     def metering(self) -> Metering:
         """What elements deliver to the tanks: none of them has a supply."""
+        array = self.array
+        tank = (
+            f"tanks of {array.scaling.capacitance:g} F and Q {self.quality:g} at {array.design.amplitude:g} V"
+        )
         return Metering(
-            meaning="delivered", cell=self.array.core.family.title, coupler="transconductors",
+            meaning="delivered", cell=f"{array.core.family.title}, {tank}", coupler="transconductors",
             oscillators=self.array.core.nodes, couplings=len(self.array.core.edges), seconds=self.watch.duration_s,
             cycles=self.watch.duration_s * self.watch.carrier_hz, quality=self.quality,
         )  # fmt: skip

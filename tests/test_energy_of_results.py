@@ -168,6 +168,8 @@ def test_a_run_keeps_what_its_energies_mean(tmp_path: Path, level: str, meaning:
     assert inside[:2] == ["oscillators", "couplers"]
     assert ("shil_and_reference_distribution" in inside) == (level == "lc")
     assert ("lower bound" in found.shares[0].source) == (level == "lc")
+    assert ("tanks of 1e-12 F and Q 2 at 1 V" in found.shares[0].source) == (level == "lc")
+    assert ("--wire-ff-per-um" in found.outside["routing_capacitance"]) == (level == "ring")
     old = tmp_path / "old.h5"
     old.write_bytes((tmp_path / "out" / "results.h5").read_bytes())
     with h5py.File(old, "a") as file:

@@ -136,6 +136,8 @@ def _outside(told: Metering) -> dict[PartName, str]:
         "routing_capacitance": (
             "the wires' charge is in the shares of the oscillators and couplers that drive them"
             if told.wires
+            else "wires have no capacitance at this level"
+            if told.meaning == "delivered"
             else "wires have no capacitance in this run; --pitch-um and --wire-ff-per-um give them one"
         ),
     }
