@@ -117,7 +117,9 @@ def measured(compiling: Simulator) -> Transients:
     said: list[tuple[str, int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            audit_transients, "COMPILED", {"isotropic": Effort(6, 400.0), "johnson": Effort(4, 60.0)}
+            audit_transients,
+            "COMPILED",
+            {"isotropic": Effort(6, 400.0, 6000), "johnson": Effort(4, 60.0, 600)},
         )
         found = CircuitTransients(compiling, ability, settings)(
             network, biases, wanted, 0.05, lambda *words: said.append(words)

@@ -38,7 +38,7 @@ def said(result: Result) -> str:
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Transients of few runs, where they are not what is looked at."""
-    few = {"isotropic": Effort(3, 30.0), "johnson": Effort(2, 10.0)}
+    few = {"isotropic": Effort(3, 30.0, 400), "johnson": Effort(2, 10.0, 100)}
     monkeypatch.setattr(audit_transients, "COMPILED", few)
     monkeypatch.setattr(audit_transients, "BY_ELEMENTS", few)
 

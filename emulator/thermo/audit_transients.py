@@ -25,24 +25,25 @@ Stage = Callable[[str, int, int], None]
 SETTLED_INPUTS = 4
 SEED = 0
 FULL_EFFORT = 256  # nodes; a grid point of more costs as their square, and runs are as much shorter
-LEAST = 10.0  # correlation times
+FEWEST = 50  # grid points
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is simulated under noise of a kind: at most so many runs of so many correlation times."""
+    """How much is simulated under noise of a kind: so many runs of so many correlation times, or grid points."""
 
     runs: int
     correlation_times: float
+    points: int
 
 
 COMPILED: dict[NoiseKind, Effort] = {
-    "isotropic": Effort(16, 400.0),
+    "isotropic": Effort(16, 400.0, 4000),
     # sources from outside cost the simulator the square of their points
-    "johnson": Effort(4, 60.0),
+    "johnson": Effort(4, 60.0, 600),
 }
 # element by element, which takes a hundred times as long
-BY_ELEMENTS: dict[NoiseKind, Effort] = {"isotropic": Effort(2, 30.0), "johnson": Effort(2, 10.0)}
+BY_ELEMENTS: dict[NoiseKind, Effort] = {"isotropic": Effort(2, 30.0, 300), "johnson": Effort(2, 10.0, 150)}
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class CircuitTransients:
     ) -> tuple[NoisyReadout, float]:  # fmt: skip
         effort = (COMPILED if takes_compiled(self.ability) else BY_ELEMENTS)[kind]
         drive = injection(network, kind, SEED, made=circuit.conductances, scaling=circuit.scaling)
-        length = max(LEAST, effort.correlation_times * min(1.0, (FULL_EFFORT / network.nodes) ** 2))
-        points = math.ceil(length * correlation_points(network, drive))
+        most = min(effort.points, math.ceil(effort.correlation_times * correlation_points(network, drive)))
+        points = max(FEWEST, math.ceil(most * min(1.0, (FULL_EFFORT / network.nodes) ** 2)))
         matrix, forces = circuit.conductances.matrix(), circuit.forces(biases)[: effort.runs]
         rests: Array = np.linalg.solve(matrix, forces.T).T.astype(np.float64)
         runs = []

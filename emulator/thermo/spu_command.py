@@ -49,7 +49,7 @@ def spu(
     tau: Annotated[float, typer.Option(help="Seconds per model time unit.")] = NetworkScaling().tau,
     capacitance: Annotated[float, typer.Option(help="Farad of a precision of one.")] = NetworkScaling().capacitance,
     runs: Annotated[int, typer.Option(
-        min=1, help="Runs, each under noise of its own and 20 time constants of the slowest pole long."
+        min=1, help="Runs, each under noise of its own and 12 time constants of the slowest pole long."
     )] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
 ) -> None:  # fmt: skip

@@ -19,7 +19,7 @@ from netlists.noise import Noise, NoiseError
 from netlists.spu import Spu
 
 STEP = 0.1  # of the noise's grid, over the magnitude of the fastest pole
-BURN_IN, KEPT = 6.0, 20.0  # time constants of the slowest pole; sources cost the square of their points
+BURN_IN, KEPT = 6.0, 12.0  # time constants of the slowest pole; sources cost the square of their points
 SPREAD = 2.0  # times its standard error, that a covariance may be off
 
 
