@@ -33,7 +33,7 @@ from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
-from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
@@ -778,17 +778,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 def _characterized(cell: OscillatorCell, points: int | None) -> Characterization:
     """Measures it anew, with a bar by parts."""
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
-    )
-    with progress, Simulator() as simulator:
-        task = progress.add_task("starting ngspice")
-
-        def show(part: str, done: int, total: int) -> None:
-            progress.update(task, description=printable(part), completed=done, total=total)
-            if not errors.is_terminal:
-                errors.print(f"[{done}/{total}] {printable(part)}", highlight=False, markup=False)
-
+    with bar_of_parts("starting ngspice") as show, Simulator() as simulator:
         return characterize_cell(simulator, cell, points, show)
 
 

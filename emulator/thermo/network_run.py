@@ -23,6 +23,7 @@ from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
 from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import Plan
+from emulator.thermo.network_report import network_report
 from emulator.thermo.network_results import (
     NetworkResults,
     gather,
@@ -37,11 +38,20 @@ from netlists.printable import printable
 
 Status = Callable[[str], None]
 
-RESULTS, NETLIST, PARTS, PART = "results.h5", "netlist", "partial/input-*.h5", "partial/input-{:05d}.h5"
+RESULTS, REPORT, NETLIST, PARTS, PART = (
+    "results.h5",
+    "report.html",
+    "netlist",
+    "partial/input-*.h5",
+    "partial/input-{:05d}.h5",
+)
 KIND = Kind(
     "run", "ais-network-run", "run.json",
     # what ngspice leaves beside the netlist is ours too
-    (RESULTS, RECEIPT, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
+    (
+        RESULTS, REPORT, RECEIPT, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")),
+        PARTS, "run.json",
+    ),
     (NETLIST, "partial"),
 )  # fmt: skip
 
@@ -77,6 +87,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
             _write_receipt(out, results)
+            write_text_whole(out / REPORT, network_report(plan, results, described(out, KIND)))
     return results
 
 
