@@ -41,7 +41,10 @@ def metering(results: Results) -> Metering | NotThere:
 
 
 def measured(results: Results | NetworkResults) -> EnergyFigure | NotThere:
-    """Joules a sample of a run, from the supplies of its cells or, of LC tanks and networks, as delivered to them."""
+    """Joules a sample of a run, from the supplies of its cells or, of LC tanks and networks, as delivered to them.
+
+    Of every sample whose simulation completed, accepted or not.
+    """
     if isinstance(results, NetworkResults):
         return network_measured(results)
     told = metering(results)
