@@ -325,6 +325,18 @@ def test_bits_that_weights_were_trained_for_are_taken_from_their_file() -> None:
     assert isinstance(receipt(attributes={"provenance": '{"bits": 32}'}).energy.basis.bits, NotRecorded)
 
 
+@pytest.mark.parametrize(
+    ("stated", "numbers"), [(CHIP, {"degree": 100.0}), (Stated(bits=4, f0=1e-300, cycles=1e300), {})]
+)
+def test_facts_that_do_not_fit_one_another_make_no_figure(stated: Stated, numbers: dict[str, Any]) -> None:
+    for slot in (
+        receipt(stated, **numbers).energy.extrapolation,
+        receipt(stated, **numbers).energy.extrapolation_with_terms,
+    ):
+        assert isinstance(slot, NotRecorded)
+        assert "do not fit one another" in slot.not_recorded
+
+
 def test_cells_that_are_no_oscillators_have_no_extrapolation() -> None:
     found = receipt(CHIP, family="polynomial_ising").energy.extrapolation
     assert isinstance(found, NotRecorded)

@@ -166,7 +166,7 @@ def test_overwriting_removes_what_is_ours_alone(weights: Path, tmp_path: Path) -
     left = set(contents(out))
     assert left >= set(theirs)
     assert left - set(theirs) == {
-        "run.json", "results.h5", "netlist/cells.lib", "netlist/core.sub", "netlist/testbench.cir",
+        "run.json", "results.h5", "receipt.json", "netlist/cells.lib", "netlist/core.sub", "netlist/testbench.cir",
         "runs/sample-00000/ngspice.log",
     }  # fmt: skip
     assert read_results(out / "results.h5").samples == 1

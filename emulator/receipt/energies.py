@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pydantic import ValidationError
+
 from device_models.families import FAMILIES
 from emulator.core_facts import CoreFacts
 from emulator.energy.circuit import NotThere, measured
 from emulator.energy.extrapolation import as_published
+from emulator.energy.figure import EnergyFigure
 from emulator.energy.of_core import cell_weights
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
@@ -23,6 +26,7 @@ from emulator.receipt.stated import Stated
 from emulator.results import Results
 
 _BITS = tuple(str(bits) for bits in range(1, 17))
+_INFERRED = "phase oscillators whose power was inferred from three published figures"
 _FULL = "the weights have full precision, and the extrapolation is a power for each number of bits"
 
 
@@ -135,6 +139,21 @@ def _extrapolations(
     if lacking:
         needs = f"it needs what nobody recorded. {'. '.join(lacking)}"
         return missing(needs), missing("it starts from the extrapolation as published, which is not there")
+    try:
+        return _figures(basis, substrate, precision, readout, target)
+    except ValidationError as error:
+        reason = missing(f"the facts do not fit one another: {error.errors()[0]['msg']}")
+        return reason, reason
+
+
+def _figures(
+    basis: Basis, substrate: Substrate, precision: Precision, readout: Readout, target: str
+) -> tuple[Claim, Claim]:
+    """Both, where all that they need is there.
+
+    Raises:
+        ValidationError: numbers that can't belong to one core, or energies beyond all numbers.
+    """
     settings = EnergySettings.model_validate({
         "nodes": value_of(basis.nodes), "mean_degree": value_of(basis.degree), "bits": value_of(basis.bits),
         "f0_hz": value_of(basis.clock_Hz), "cycles": value_of(basis.cycles), "chunks": value_of(basis.chunks),
@@ -144,21 +163,18 @@ def _extrapolations(
     })  # fmt: skip
     simulated = value_of(precision.weight_bits)
     seen = target if simulated == settings.bits else f"{target}, of samples with {_weights(simulated)}"
-    circumstances = {
-        "precision": _precision(settings.bits, readout),
-        "workload": _workload(substrate, missing("not in the extrapolation"), basis.cycles, basis.clock_Hz),
-        "fidelity_target": seen,
-    }
-    return tuple(
-        Claim.of(figure, Circumstances(
-            physical_model=model, routing_budget=routing_budget(figure), **circumstances
-        ))
-        for figure, model in (
-            (as_published(settings), "phase oscillators whose power was inferred from three published figures"),
-            (with_terms(settings), "phase oscillators whose power was inferred from three published figures, and "
-             "assumptions with ranges for all else"),
-        )
-    )  # type: ignore[return-value]  # fmt: skip
+
+    def claim(figure: EnergyFigure, model: str) -> Claim:
+        return Claim.of(figure, Circumstances(
+            physical_model=model, routing_budget=routing_budget(figure), precision=_precision(settings.bits, readout),
+            workload=_workload(substrate, missing("not in the extrapolation"), basis.cycles, basis.clock_Hz),
+            fidelity_target=seen,
+        ))  # fmt: skip
+
+    return (
+        claim(as_published(settings), _INFERRED),
+        claim(with_terms(settings), f"{_INFERRED}, and assumptions with ranges for all else"),
+    )
 
 
 def _weights(bits: int | str | None) -> str:
