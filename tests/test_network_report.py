@@ -11,6 +11,7 @@ import pytest
 from networks import random_network
 from test_thermo_runs import substrate
 
+from emulator.receipt.page import ReceiptView
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import NetworkSettings
 from emulator.thermo.network_plan import NetworkRunSettings, Plan, plan_network
@@ -49,6 +50,8 @@ def test_noises_are_told_apart(tmp_path: Path, compiling: Simulator, noise: str,
     assert "Variance, node by node" in said
     assert "realization differential" in said
     assert "1 5 and 5 2 40 50 2.5 buses" in said
+    assert "Receipt What one sample costs" in said
+    assert "circuit simulation extrapolation" in said
 
 
 def test_faults_stand_first(tmp_path: Path) -> None:
@@ -56,7 +59,7 @@ def test_faults_stand_first(tmp_path: Path) -> None:
     assert "PASS" in words(page)
     accepted, reason = np.array([True, False, True]), np.array(["", "off <b>by</b> 1", ""], dtype=object)
     rows = {**results.rows, "verdict/accepted": accepted, "verdict/reason": reason}
-    page = network_report(plan, replace(results, rows=rows), {})
+    page = network_report(plan, replace(results, rows=rows), {}, ReceiptView((), ()))
     assert "SOME FAIL 2 of 3 inputs are what linear algebra says" in words(page)
     assert "off &lt;b&gt;by&lt;/b&gt; 1" in page
 

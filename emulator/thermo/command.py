@@ -188,11 +188,12 @@ def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> 
     _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
     for remark in remarks:
         errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
+    clipped = any(remark.startswith("clipped") for remark in remarks)
     with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
         ability = find_capabilities(simulator)
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
-            said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
+            said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if clipped else "")
         solve = CircuitSolver(simulator, ability, settings)
         run = CircuitTransients(simulator, ability, settings)
         return audit_file(file, solve, said, split, run, stage)

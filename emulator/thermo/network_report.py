@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
-from emulator.thermo.network_row import REST_TOLERANCE, SETTLING
+from emulator.thermo.network_row import RATE_TOLERANCE, REST_TOLERANCE, SETTLING
 from emulator.thermo.scores import decoder_cosine
 from emulator.thermo.sections import over_averages, over_inputs
 from emulator.thermo.thermal import settling
 from netlists.bilinear import wiring
 from netlists.core import Array
 from netlists.printable import printable
+
+if TYPE_CHECKING:
+    from emulator.receipt.page import ReceiptView
 
 MOST_ROWS, MOST_WORDS = 100, 2000
 
@@ -38,8 +41,10 @@ NOISES = {
 }
 
 
-def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any]) -> str:
-    """The page. ``record`` is what ``run.json`` says."""
+def network_report(
+    plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: ReceiptView
+) -> str:
+    """The page. ``record`` is what ``run.json`` says, ``receipt`` what ``receipt.json`` does."""
     accepted = results.rows["verdict/accepted"].astype(bool)
     good, total = int(accepted.sum()), results.inputs
     noise, noise_said = NOISES[plan.settings.noise]
@@ -58,7 +63,7 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
-        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
+        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE, receipt=receipt,
     )  # fmt: skip
 
 
@@ -70,7 +75,9 @@ def _value(number: float) -> str:
 def _sentence(plan: Plan, results: NetworkResults) -> str:
     good, total = int(results.rows["verdict/accepted"].sum()), results.inputs
     done = ["operating points"]
-    if np.isfinite(results.rows["settling/time"]).any():
+    rates = results.rows["settling/rate_error"]
+    # amplifiers with a slow pole relax otherwise, which is no fault of theirs
+    if np.isfinite(rates).any() and np.nanmax(rates) <= RATE_TOLERANCE:
         done.append("settling")
     if plan.drive is not None:
         done.append(f"equilibrium under {NOISES[plan.settings.noise][0]}")

@@ -71,7 +71,8 @@ def input_row(
     if not error <= _rest_tolerance(plan, as_made):
         faults.append(f"operating point off by {error:.2g}")
     parts = [
-        _settling(plan, simulator, ability, index, as_made),
+        # about where it rests itself: next to another point the slopes are of the distance
+        _settling(plan, simulator, ability, index, rest),
         _sampling(plan, simulator, ability, index, as_made),
     ]
     visible, shown = plan.network.visible, rest

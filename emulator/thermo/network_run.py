@@ -6,11 +6,11 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.core_facts import PROVENANCE, told_provenance
@@ -35,6 +35,9 @@ from emulator.thermo.network_row import input_row
 from netlists.dialects.write import DESIGN_FILES
 from netlists.files import write_text_whole
 from netlists.printable import printable
+
+if TYPE_CHECKING:
+    from emulator.receipt.page import ReceiptView
 
 Status = Callable[[str], None]
 
@@ -74,7 +77,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
                 told=_told(plan), remarks=list(plan.remarks),
             )  # fmt: skip
-            _write_netlist(plan, out / NETLIST)
+            netlist = {"netlist_sha256": _write_netlist(plan, out / NETLIST)}
             done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]
             status(
@@ -82,12 +85,14 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             )
             if todo:
                 _simulate(plan, simulator, ability, todo, out, identity, status)
-            results = gather([*finished_inputs(out).values()], identity | _told(plan))
+            results = gather([*finished_inputs(out).values()], identity | _told(plan) | netlist)
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
-            _write_receipt(out, results)
-            write_text_whole(out / REPORT, network_report(plan, results, described(out, KIND)))
+            record = described(out, KIND)
+            write_text_whole(
+                out / REPORT, network_report(plan, results, record, _write_receipt(out, results, record))
+            )
     return results
 
 
@@ -124,10 +129,12 @@ def finished_inputs(folder: Path) -> dict[int, NetworkResults]:
     return found
 
 
-def _write_netlist(plan: Plan, folder: Path) -> None:
+def _write_netlist(plan: Plan, folder: Path) -> str:
+    """The SHA-256 of its files, in the order of their names."""
     made = network_netlist(plan.file.substrate, plan.settings.circuit, "ngspice", plan.name, 0)
     for name, text in made.files.items():
         write_text_whole(folder / name, text)
+    return hashlib.sha256("".join(made.files[name] for name in sorted(made.files)).encode()).hexdigest()
 
 
 def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
@@ -148,13 +155,17 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     }
 
 
-def _write_receipt(out: Path, results: NetworkResults) -> None:
+def _write_receipt(out: Path, results: NetworkResults, record: Mapping[str, Any]) -> ReceiptView:
+    """Writes it, and gives what a page shows of it."""
     # receipts are made from folders too, and so know of this module
     from emulator.receipt.make import receipt_from
     from emulator.receipt.model import write_receipt
+    from emulator.receipt.page import receipt_view
     from emulator.receipt.sources import Sources
 
-    write_receipt(out / RECEIPT, receipt_from(Sources(results, described(out, KIND))))
+    receipt = receipt_from(Sources(results, record))
+    write_receipt(out / RECEIPT, receipt)
+    return receipt_view(receipt)
 
 
 def _told(plan: Plan) -> dict[str, str]:
