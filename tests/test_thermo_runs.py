@@ -328,6 +328,9 @@ def test_networks_without_a_bottom_or_without_inputs(tmp_path: Path) -> None:
     write_network(tmp_path / "broken.h5", Substrate(broken))
     with pytest.raises(NetworkError, match="not positive definite: its smallest eigenvalue is"):
         plan_network(tmp_path / "broken.h5", NetworkRunSettings())
+    code, said = invoke("run", tmp_path / "broken.h5", "--out", tmp_path / "out")
+    assert code == 2
+    assert "broken.h5: M is not positive definite" in said
     write_network(tmp_path / "plain.h5", Substrate(network))
     assert plan_network(tmp_path / "plain.h5", NetworkRunSettings()).name == "bias"
     with pytest.raises(NetworkError, match="no digital interface"):

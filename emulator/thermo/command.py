@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
+from pydantic import ValidationError
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
+from emulator.console import (
+    FAILED,
+    UNUSABLE,
+    bar_of_parts,
+    console,
+    errors,
+    option_problems,
+    plain,
+    stop,
+    weights_problems,
+)
 from emulator.doctor import find_capabilities
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
@@ -54,6 +65,8 @@ def _unusable_input() -> Iterator[None]:
         yield
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
+    except ValidationError as error:
+        stop(UNUSABLE, option_problems(error))
     except (ActivationsError, NetworkError, ConductanceError, NgspiceUnavailable) as error:
         stop(UNUSABLE, str(error))
 
@@ -103,6 +116,8 @@ def _provenance(
         "weight_decay": design.weight_decay,
         "seed": design.seed,
         "shift": built.shift,
+        "objective": "mean squared error of the forces that the digital interface makes, with weight decay",
+        **({"dataset": given.provenance["dataset"]} if "dataset" in given.provenance else {}),
         **{f"source_{name}": value for name, value in given.provenance.items()},
     }
 
