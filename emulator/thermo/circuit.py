@@ -98,7 +98,7 @@ def _too_slow(made: Conductances, scaling: NetworkScaling, ota: Ota) -> str:
         return ""
     return (
         f"amplifiers of {ota.bandwidth_hz:.3g} Hz have their pole at {pole:.3g} a model time unit of {scaling.tau:.3g} "
-        f"s: modes relax {f'about {100 * off:.2g}%' if off < FAR else 'far'} off the spectrum of the conductances. --tau "
+        f"s: modes relax {f'about {100 * off:.2g}%' if off < FAR else 'far'} off the conductances' spectrum. --tau "
         f"{scaling.tau * off / WANTED_LAG:.2g}, with the capacitance in proportion, would leave some {WANTED_LAG:.0%}"
     )
 
