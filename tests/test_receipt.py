@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ from emulator.receipt.model import (
 )
 from emulator.receipt.sources import Sources, find_sources
 from emulator.receipt.stated import Stated
-from emulator.results import read_results, split, write_results
+from emulator.results import Results, read_results, split, write_results
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "examples" / "digits16-kurashil.h5"
@@ -258,6 +260,37 @@ def test_whatever_bears_on_an_energy_changes_the_receipt(name: str, data: st.Dat
             assert same != (figure in bears), figure
         else:
             assert figure not in bears
+
+
+def leaves(value: Any, *place: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every number, text and nothing of nested mappings, by where it stands."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, *place, name)
+    else:
+        yield place, value
+
+
+def test_every_setting_of_a_run_is_on_the_receipt(digits: Path) -> None:
+    """A cell's limiter or quality bears on the energy of its oscillators, and is in no other field."""
+    found = find_sources(digits)
+    assert isinstance(found.results, Results)
+    said = json.loads(found.results.attributes["settings"])
+    one = receipt_from(found)
+    places = [place for place, _ in leaves(said)]
+    assert {("oscillator", "limiter"), ("oscillator", "levelling"), ("oscillator", "quality")} < set(places)
+    for place in places:
+        changed = json.loads(json.dumps(said))
+        inner = changed
+        for name in place[:-1]:
+            inner = inner[name]
+        inner[place[-1]] = "another"
+        attributes = {**found.results.attributes, "settings": json.dumps(changed)}
+        other = receipt_from(replace(found, results=replace(found.results, attributes=attributes)))
+        told = {each.field for each in differences(one, other) if each.status == "different"}
+        assert "simulation.settings" in told or any(
+            each.startswith("simulation.settings.") for each in told
+        ), place
 
 
 def test_the_extrapolation_is_that_of_the_facts() -> None:

@@ -226,6 +226,7 @@ def _simulation(run: Run) -> Simulation:
         level=text(run.level, "run") if isinstance(said, Recorded) else said,
         devices=attribute(run.attributes, "devices"),
         solver_options=table(options, "run", "the results have no attribute ngspice_options"),
+        settings=table(json_attribute(run.attributes, "settings"), "run", NO_SETTINGS),
         seed=counted_attribute(run.attributes, "seed"),
     )
 

@@ -138,6 +138,7 @@ class Simulation(Frozen):
     level: Said = Field(title="level", description="of fidelity: phase, lc, ring, or a cell's file")
     devices: Said = Field(title="devices", description="form of the devices in the simulator")
     solver_options: Table = Field(title="solver options", description="of ngspice")
+    settings: Table = Field(title="settings", description="of the run: what bears on its numbers")
     seed: Counted = Field(title="seed", description="of initial states, noise and converter")
 
 
