@@ -136,6 +136,8 @@ def test_figures_are_drawn_for_any_core(tmp_path: Path) -> None:
         (("--nodes", 1, "--degree", 0, "--bits", 1), ("--nodes", 40, "--degree", 39, "--bits", 16))
     ):
         assert ais(*words, "--visible", 0, "--out", tmp_path / str(number)).exit_code == 0
+        # the legend has no line for what is not drawn
+        assert "published extrapolations" not in (tmp_path / str(number) / "energy-curves.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,7 @@ def test_figures_are_drawn_for_any_core(tmp_path: Path) -> None:
         (("--f0", "0Hz"), "--f0: Input should be greater than 0"),
         (("--pitch-um", "wide"), "--pitch-um: expected a number, or low:value:high, not 'wide'"),
         (("--pitch-um", "3:2:1"), "--pitch-um: 2 does not lie between 3 and 1"),
+        (("--pitch-um", "-3"), "value: --pitch-um: Input should be greater than or equal to 0, received '-3' ╰"),
         (("--weights", "absent.h5"), "absent.h5: not usable as a weights file no such file"),
     ],
 )  # fmt: skip

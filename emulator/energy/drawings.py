@@ -51,8 +51,20 @@ def curves(found: Overview) -> bytes:
         panels[0].set_yscale("log")
         _in_joules(panels[0])
         panels[0].set_ylabel("energy of a sample")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=1.8, columnspacing=1.6)
+        # of all panels, as published points need not be in the first, or in any
+        shown = {
+            label: handle
+            for axes in panels
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            shown.values(),
+            shown.keys(),
+            loc="outside upper left",
+            ncols=4,
+            handlelength=1.8,
+            columnspacing=1.6,
+        )
         return svg(figure)
 
 
@@ -70,12 +82,13 @@ def _along(axes: Axes, settings: EnergySettings, name: str, values: Sequence[flo
     shown = [figure for figure in ais_figures() if _on_the_curve(figure, settings, name)]
     for figure in shown:
         place = {"mean_degree": figure.degree, "bits": figure.bits, "cycles": figure.cycles}[name]
-        axes.plot(place, figure.joules, "o", color=RED, mfc="white", ms=7, mew=1.6, zorder=5)
+        axes.plot(
+            place, figure.joules, "o", color=RED, mfc="white", ms=7, mew=1.6, zorder=5, label="published extrapolations"
+        )  # fmt: skip
         axes.annotate(
             figure.text, (place, figure.joules), (-8, 4), textcoords="offset points", ha="right", va="bottom",
             size=8.5, color=RED,
         )  # fmt: skip
-    axes.plot([], [], "o", color=RED, mfc="white", ms=7, mew=1.6, label="published extrapolations")
     axes.axvline(getattr(settings, name), color=FAINT, lw=0.9, ls=(0, (3, 3)), zorder=1.5)
     axes.set_xlabel(label)
 

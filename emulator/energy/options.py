@@ -99,7 +99,8 @@ def energy_settings(given: Mapping[str, Any]) -> EnergySettings:
                 continue
             name = str(problem["loc"][0])
             said.append(f"--{_option(name)}: {message}, received {given.get(name, problem['input'])!r}")
-        raise typer.BadParameter("; ".join(said)) from None
+        # low, value and high of a range may all be wrong in the same way
+        raise typer.BadParameter("; ".join(dict.fromkeys(said))) from None
 
 
 def _named(message: str) -> str:

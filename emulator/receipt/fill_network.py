@@ -263,6 +263,8 @@ def _circuit(
         return missing(found.reason)
     settled = time.settling_time_s
     waited = f", settled after {si(settled.value, 's')}" if isinstance(settled, Recorded) else ""
+    averaged = time.averaging_s
+    waited += f", averaged over {si(averaged.value, 's')}" if isinstance(averaged, Recorded) else ""
     return Claim.of(found, Circumstances(
         physical_model=f"{value_of(substrate.substrate)}, simulated in ngspice",
         routing_budget=routing_budget(found),

@@ -139,8 +139,8 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
 
 
 def _percent(share: float) -> str:
-    """Two figures of a share that may be tiny."""
-    return f"{100 * share:.2g} %"
+    """Two figures of a share that may be tiny; of a large one all before the point."""
+    return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.2g} %"
 
 
 def _cosine(a: Array, b: Array) -> float:
