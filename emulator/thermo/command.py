@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, stop, warn, weights_problems
 from emulator.doctor import find_capabilities
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
@@ -187,7 +187,7 @@ def audit(
 def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> Audit:
     _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
     for remark in remarks:
-        errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
+        warn(remark)
     with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
         ability = find_capabilities(simulator)
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
