@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emulator.conclusion import figure, percent
+from emulator.doctor import warnings as shortcomings
+from emulator.ngspice import Capabilities
 from emulator.page import as_data, page_environment
 from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
@@ -49,7 +52,8 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         status="pass" if good == total else "mixed" if good else "fail",
         good=good, total=total, split=printable(plan.name), network=plan.network, noise=noise, noise_said=noise_said,
         technology=plan.circuit.technology, sentence=_sentence(plan, results), reasons=_reasons(results),
-        warnings=[printable(remark, MOST_WORDS) for remark in plan.remarks], tiles=list(_tiles(plan, results)),
+        warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks)],
+        tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
         elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
@@ -60,6 +64,13 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
         averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
     )  # fmt: skip
+
+
+def _lost(record: Mapping[str, Any]) -> list[str]:
+    """What this ngspice lacks; nothing if it is not recorded, or by another version."""
+    with suppress(KeyError, TypeError):
+        return shortcomings(Capabilities(**record["ngspice"]))
+    return []
 
 
 def _value(number: float) -> str:

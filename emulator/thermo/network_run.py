@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
@@ -68,6 +68,8 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
                 remarks=list(plan.remarks),
             )  # fmt: skip
+            for lost in warnings(ability):
+                status(f"warning: {lost}")
             _write_netlist(plan, out / NETLIST)
             done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]

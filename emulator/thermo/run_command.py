@@ -102,7 +102,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
 
 
 def _say(text: str) -> None:
-    errors.print(printable(text), highlight=False, markup=False)
+    errors.print(printable(text, longest=None), highlight=False, markup=False)
 
 
 def _warn(remarks: tuple[str, ...]) -> None:
