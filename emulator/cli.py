@@ -78,6 +78,7 @@ from emulator.options import (
     sigma,
 )
 from emulator.realisation import Realisation
+from emulator.receipt.command import receipt_command
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
@@ -139,6 +140,9 @@ app.add_typer(thermo_app, name="thermo")
 app.command("energy", epilog="Example: ais energy --degree 24 --bits 4 --chunks 4 --out out/energy")(
     energy_command
 )
+app.command(
+    "receipt", epilog="Examples: ais receipt out/demo --out receipt.json; ais receipt out/new out/old"
+)(receipt_command)
 
 
 @app.callback()

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from emulator.campaign.analysis import (
     TO_DATA,
     TO_TRAINED,
-    Estimate,
     Series,
     Setting,
     axes_of,
@@ -25,9 +24,6 @@ from emulator.campaign.analysis import (
     series_of,
     settings_of,
 )
-from emulator.campaign.analysis import _resampled as resampled
-from emulator.campaign.analysis import _rms as rms
-from emulator.campaign.analysis import _share as share
 from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal
 from emulator.campaign.points import Point
@@ -35,6 +31,8 @@ from emulator.campaign.report import write_campaign_report
 from emulator.campaign.store import Store, write_campaign
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of
 from emulator.cli import app
+from emulator.estimate import Estimate, resampled, rms
+from emulator.estimate import share_of_codes as share
 from emulator.features import PIXELS
 
 HERE = Circumstances("0.1.0", 46, True, True, True)

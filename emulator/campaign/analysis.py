@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from emulator.campaign.store import Store, StoredPoint
 from emulator.campaign.work import CPU, WORST_WINDOW
+from emulator.estimate import Estimate, resampled, rms, share_of_codes
 from emulator.features import Extractor
-from emulator.quality import FEWEST, LEVEL, RESAMPLES, Metric, quality, share_interval
+from emulator.quality import Metric, quality
 from emulator.verdict import Verdict
 from netlists.core import Array, Index
 
@@ -23,20 +24,6 @@ MOST_COMPARED = 512  # samples of a setting that distances between distributions
 SHOWN = 12  # samples of a setting kept to be looked at
 
 Values = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure of the samples, and the 95 % interval of what more of them would come to; NaN if not known."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def known(self) -> bool:
-        """Whether there are enough samples for an interval."""
-        return math.isfinite(self.low)
 
 
 @dataclass(frozen=True)
@@ -171,40 +158,15 @@ def _figures(
     if data is not None:
         flat = data.reshape(len(data), -1)
         yield TO_DATA, _of(quality(made, flat, extractor).energy)
-    yield "trained_pixel", _resampled(done["crosscheck/trained_pixel_rms"], _rms)
-    yield "pixel", _resampled(done["crosscheck/pixel_rms"], _rms)
-    yield "codes", _share(done["crosscheck/codes_within_1lsb"], made.shape[1])
-    yield "defect", _resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1))
+    yield "trained_pixel", resampled(done["crosscheck/trained_pixel_rms"], rms)
+    yield "pixel", resampled(done["crosscheck/pixel_rms"], rms)
+    yield "codes", share_of_codes(done["crosscheck/codes_within_1lsb"], made.shape[1])
+    yield "defect", resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1))
 
 
 def _of(metric: Metric) -> Estimate:
     value = metric.estimate if math.isfinite(metric.estimate) else metric.measured
     return Estimate(value, metric.low, metric.high)
-
-
-def _rms(values: Array) -> Array:
-    return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))
-
-
-def _resampled(values: Array, figure: Callable[[Array], Array]) -> Estimate:
-    """A figure (…, S) → (…) of independent samples, with the bootstrap's percentiles."""
-    if len(values) < FEWEST:
-        return Estimate(float(figure(values)), math.nan, math.nan)
-    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(figure(values[drawn]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(figure(values)), float(low), float(high))
-
-
-def _share(shares: Array, codes: int) -> Estimate:
-    """The mean of a share of the codes of each sample; codes that go together count for less than as many single ones.
-
-    How much less is seen in how the samples vary. If all are alike, nothing is seen of it: all codes count.
-    """
-    mean = float(np.mean(shares))
-    if len(shares) < FEWEST:
-        return Estimate(mean, math.nan, math.nan)
-    variance = float(np.var(shares, ddof=1)) / len(shares)
-    return Estimate(mean, *share_interval(mean, variance, len(shares) * codes))
 
 
 # -- where quality falls -------------------------------------------------------------------------------------

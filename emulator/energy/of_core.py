@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from device_models.model import CellModel
+from emulator.core_facts import CoreFacts
 from netlists.core import AnalogCore
 from netlists.weights import Weights
 
 
 def core_settings(core: AnalogCore) -> dict[str, Any]:
     """Fields of ``EnergySettings`` that a core decides."""
-    lengths = core.wire_lengths
-    chunked = [p for p in core.family.parameters if p.scope == "node-and-chunk"]
+    counts = CoreFacts.of(core)
     return {
-        "nodes": core.nodes,
-        "mean_degree": len(core.edges) / core.nodes,
-        "chunks": core.chunks,
-        "visible": len(core.visible),
-        "symmetric": core.symmetric,
-        "cell_weights": len(chunked),
-        "wire_pitches": float(lengths.mean()) if len(lengths) else 0.0,
+        "nodes": counts.nodes,
+        "mean_degree": counts.degree_mean,
+        "chunks": counts.chunks,
+        "visible": counts.visible,
+        "symmetric": counts.symmetric,
+        "cell_weights": cell_weights(core.family),
+        "wire_pitches": counts.mean_wire,
     }
+
+
+def cell_weights(family: CellModel) -> int:
+    """Weights of a cell's own that are loaded for each chunk."""
+    return sum(parameter.scope == "node-and-chunk" for parameter in family.parameters)
 
 
 def file_settings(weights: Weights) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from emulator.energy.figure import PartName
+from emulator.si import si
 
 PART_NAMES: dict[PartName, str] = {
     "oscillators": "oscillators",
@@ -16,16 +17,13 @@ PART_NAMES: dict[PartName, str] = {
     "digital_interface": "digital interface",
     "routing_capacitance": "routing",
 }
-_PREFIXES = (("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15))
 
 
 def in_joules(joules: float, digits: int = 3) -> str:
     """An energy with an SI prefix, such as 22.7 µJ."""
     if joules == 0 or not math.isfinite(joules):
         return "0" if joules == 0 else "–"
-    rounded = float(f"{joules:.{digits}g}")  # 999.9 nJ are 1 µJ
-    letter, size = next((each for each in _PREFIXES if abs(rounded) >= each[1]), _PREFIXES[-1])
-    return f"{rounded / size:.{digits}g} {letter}J"
+    return si(joules, "J", digits)
 
 
 def between(bounds: tuple[float, float]) -> str:

@@ -27,6 +27,7 @@ from netlists.core import Array
 from netlists.printable import printable
 
 MOST_ROWS, MOST_WORDS = 100, 2000
+TOO_SHORT = ", which only a longer --averaging makes telling"
 
 NOISES = {
     "off": ("no noise", "inputs are at rest, and read out there"),
@@ -57,7 +58,7 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
         elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
-        settings=_settings(plan), command=_command(record), settled=plan.settings.settle,
+        settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
         attributes=[
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
         ],
@@ -131,9 +132,11 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
         off, bound = rows["equilibrium/covariance_error"], rows["equilibrium/covariance_bound"]
         far = rows["equilibrium/boltzmann_error"]
         if np.isfinite(off).any():
+            doubt = float(np.nanmax(bound))
             yield (
                 _percent(float(np.nanmax(off))), f"covariance off, {noise}",
-                f"standard error {_percent(float(np.nanmax(bound)))}; {_percent(float(np.nanmax(far)))} off kT M⁻¹",
+                f"standard error {_percent(doubt)}{TOO_SHORT if doubt > 0.5 else ''}; "
+                f"{_percent(float(np.nanmax(far)))} off kT M⁻¹",
             )  # fmt: skip
         else:
             yield "on", noise, "no closed form with quartic wells"
@@ -144,7 +147,7 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
 
 def _percent(share: float) -> str:
     """Two figures of a share that may be tiny."""
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _cosine(a: Array, b: Array) -> float:

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from device_models.adc import digitise
+<<<<<<< HEAD
 from emulator.devices import takes_compiled
+=======
+from emulator.energy.network import NetworkEnergy, network_energy, until
+>>>>>>> main
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
@@ -32,6 +36,7 @@ SETTLED = 0.01
 ROWS = 200
 AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
 REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
+NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
 SPREAD = 2.0  # times its standard error, that a covariance may be off
 
 
@@ -127,6 +132,7 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
         "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
         "settling/rates": np.full(plan.network.nodes, math.nan),
         "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
+        **NOT_SIMULATED.rows,
     }  # fmt: skip
     # where rates depend on the state, no mode has one on the way
     if index >= plan.settings.settle or plan.network.quartic.any():
@@ -138,11 +144,16 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     found = relaxation(run, rest, plan.matrix)
     rows["settling/rates"][found.numbers] = found.measured
     at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
+    settled = settling_time(run, rest, visible, SETTLED)
     rows |= {
         "settling/rate_error": found.error, "settling/modes": len(found.rates), "settling/slowest": found.slowest,
-        "settling/time": settling_time(run, rest, visible, SETTLED),
+        "settling/time": settled,
         "settling/row_time": run.time[at], "settling/visible": run.states[np.ix_(at, visible)],
     }  # fmt: skip
+    # a readout under noise goes on for its average, at rest on the mean
+    averages = plan.settings.averaging / plan.slowest if plan.drive is not None else 0.0
+    over = until(run.time, run.states, settled, averages)
+    rows |= network_energy(plan.circuit, plan.forces[index], *over).rows
     # an amplifier's pole is part of the circuit and not of the matrix
     checked = plan.circuit.technology.name != "ota"
     wrong = checked and not found.error <= RATE_TOLERANCE

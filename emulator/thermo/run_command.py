@@ -22,7 +22,7 @@ from emulator.thermo.network_plan import NetworkRunSettings, Plan, plan_network
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_run import REPORT, run_network
 from emulator.thermo.options import network_settings
-from emulator.thermo.sections import over_averages, over_inputs
+from emulator.thermo.sections import over_averages, over_energy, over_inputs
 from netlists.bias import BiasError
 from netlists.conductances import ConductanceError
 from netlists.network import NetworkError
@@ -117,6 +117,11 @@ def _tables(plan: Plan, results: NetworkResults) -> Iterator[Table]:
     for row in over_inputs(results):
         table.add_row(*row)
     yield table
+    if energies := list(over_energy(results)):
+        table = Table(title="Energy of an input", box=box.SIMPLE_HEAD, show_header=False)
+        for name, value, basis in energies:
+            table.add_row(name, value, Text(basis, style="dim"))
+        yield table
     if averages := list(over_averages(results)):
         table = _headed("Variance of a visible node's time average", "measured", "closed form")
         for row in averages:
