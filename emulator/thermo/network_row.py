@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 
 from device_models.adc import digitise
-<<<<<<< HEAD
 from emulator.devices import takes_compiled
-=======
 from emulator.energy.network import NetworkEnergy, network_energy, until
->>>>>>> main
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed

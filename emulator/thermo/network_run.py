@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
-<<<<<<< HEAD
-from emulator.doctor import find_capabilities, warnings
-=======
 from emulator.core_facts import PROVENANCE, told_provenance
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.folder import RECEIPT
->>>>>>> main
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
