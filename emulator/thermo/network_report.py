@@ -20,7 +20,7 @@ from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_row import REST_TOLERANCE, SETTLING
 from emulator.thermo.scores import decoder_cosine
-from emulator.thermo.sections import over_averages, over_inputs
+from emulator.thermo.sections import over_averages, over_energy, over_inputs
 from emulator.thermo.thermal import settling
 from netlists.bilinear import wiring
 from netlists.core import Array
@@ -56,6 +56,7 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks)],
         tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
+        energies=list(over_energy(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
         elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
         settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
