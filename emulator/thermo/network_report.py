@@ -11,6 +11,8 @@ import numpy as np
 
 from emulator.conclusion import figure, percent
 from emulator.page import as_data, page_environment
+from emulator.receipt.model import Receipt
+from emulator.receipt.page import receipt_view
 from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
 from emulator.thermo.network_plan import Plan
@@ -38,7 +40,7 @@ NOISES = {
 }
 
 
-def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any]) -> str:
+def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: Receipt) -> str:
     """The page. ``record`` is what ``run.json`` says."""
     accepted = results.rows["verdict/accepted"].astype(bool)
     good, total = int(accepted.sum()), results.inputs
@@ -59,6 +61,7 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
         averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
+        receipt=receipt_view(receipt),
     )  # fmt: skip
 
 
