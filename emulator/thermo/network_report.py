@@ -14,13 +14,15 @@ from emulator.conclusion import figure, percent
 from emulator.doctor import warnings as shortcomings
 from emulator.ngspice import Capabilities
 from emulator.page import as_data, page_environment
+from emulator.receipt.model import Receipt
+from emulator.receipt.page import receipt_view
 from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_row import REST_TOLERANCE, SETTLING
 from emulator.thermo.scores import decoder_cosine
-from emulator.thermo.sections import over_averages, over_energy, over_inputs
+from emulator.thermo.sections import over_averages, over_inputs
 from emulator.thermo.thermal import settling
 from netlists.bilinear import wiring
 from netlists.core import Array
@@ -42,7 +44,7 @@ NOISES = {
 }
 
 
-def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any]) -> str:
+def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: Receipt) -> str:
     """The page. ``record`` is what ``run.json`` says."""
     accepted = results.rows["verdict/accepted"].astype(bool)
     good, total = int(accepted.sum()), results.inputs
@@ -56,7 +58,6 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks)],
         tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
-        energies=list(over_energy(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
         elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
         settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
@@ -65,6 +66,7 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
         averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
+        receipt=receipt_view(receipt),
     )  # fmt: skip
 
 
