@@ -32,6 +32,7 @@ from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal
 from emulator.campaign.points import Point
 from emulator.campaign.report import write_campaign_report
+from emulator.campaign.starts import one_of_each, rows_of, starts_of
 from emulator.campaign.store import Store, write_campaign
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of
 from emulator.cli import app
@@ -49,9 +50,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(
-    campaign: Campaign, out: Path, shift: Callable[[Point], float], failed: frozenset[int] = frozenset()
-) -> Path:
-    """A ``campaign.h5`` of made-up samples: normal pixels, those of the circuit shifted by codes at each point."""
+    campaign: Campaign, out: Path, shift: Callable[[Point], float], failed: frozenset[int] = frozenset(),
+    anew: bool = False,
+) -> Path:  # fmt: skip
+    """A ``campaign.h5`` of made-up samples: normal pixels, those of the circuit shifted by codes at each point.
+
+    ``anew``: the circuit's are drawn by themselves at each point, of the same distribution.
+    """
     out.mkdir(exist_ok=True)
     items = []
     with Journal(out / "journal") as journal:
@@ -63,7 +68,11 @@ def stored(
                 for item in items_of(point.number, source.sha256, settings, campaign.samples, HERE):
                     generator = np.random.default_rng((seed, item.sample))
                     trained = np.clip(np.round(generator.normal(128, 20, pixels)), 0, 255).astype(np.int64)
-                    made = np.clip(trained + round(shift(point)), 0, 255)
+                    by_itself = np.random.default_rng((seed, item.sample, point.number)).normal(
+                        128, 20, pixels
+                    )
+                    basis = np.round(by_itself).astype(np.int64) if anew else trained
+                    made = np.clip(basis + round(shift(point)), 0, 255)
                     items.append(item)
                     journal.append(item.key, row(item.sample, made, trained, item.sample in failed))
         write_campaign(out / "campaign.h5", campaign, HERE, journal, items)
@@ -103,7 +112,7 @@ def read(campaign: Campaign, path: Path, data: Any = None) -> list[Setting]:
 def test_the_interval_of_an_rms_is_that_of_the_normal_approximation() -> None:
     """√(mean of squares) of normal values: standard error σ/√(2n)."""
     values = np.random.default_rng(0).normal(0, 2.0, 4000)
-    found = resampled(values, rms)
+    found = resampled(values, np.arange(4000), rms)
     assert found.value == pytest.approx(np.sqrt(np.mean(values**2)))
     half = 1.96 * 2.0 / np.sqrt(2 * 4000)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.15)
@@ -115,27 +124,47 @@ def test_intervals_hold_what_they_say() -> None:
     generator = np.random.default_rng(1)
     hits = 0
     for _ in range(400):
-        found = resampled(generator.normal(0, 1.0, 64), rms)
+        found = resampled(generator.normal(0, 1.0, 64), np.arange(64), rms)
         hits += found.low <= 1.0 <= found.high
     assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400) - 0.02 <= hits / 400  # percentiles are a little short at 64
 
 
 def test_a_share_of_codes_that_go_together_is_less_sure() -> None:
     """30 of 40 samples perfect and 10 all wrong say less than 40 samples of three quarters."""
-    together, apart = share(np.repeat([1.0, 0.0], [30, 10]), 64), share(np.full(40, 0.75), 64)
+    together, apart = (
+        share(shares, np.arange(40), 64) for shares in (np.repeat([1.0, 0.0], [30, 10]), np.full(40, 0.75))
+    )
     assert together.value == apart.value == 0.75
     assert together.high - together.low > 5 * (apart.high - apart.low)
-    alone = share(np.repeat([1.0, 0.0], [30, 10]), 1)
+    alone = share(np.repeat([1.0, 0.0], [30, 10]), np.arange(40), 1)
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.01)
-    whole = share(np.ones(40), 64)
+    whole = share(np.ones(40), np.arange(40), 64)
     assert (whole.value, whole.high) == (1.0, 1.0)
     assert 0 < 1 - whole.low < 3 / 1000
 
 
+def test_samples_of_one_start_are_one_sample() -> None:
+    """Through four dies that lack nothing, each sample comes four times: no figure gets any surer by that."""
+    values = np.random.default_rng(2).uniform(0.2, 0.9, 32)
+    alone, copies = np.arange(32), np.tile(np.arange(32), 4)
+    once, again = resampled(values, alone, rms), resampled(np.tile(values, 4), copies, rms)
+    assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
+    once, again = share(values, alone, 64), share(np.tile(values, 4), copies, 64)
+    assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
+    assert not resampled(np.ones(28), np.tile(np.arange(7), 4), rms).known
+
+
+def test_dies_take_turns_and_missing_samples_are_made_up_for() -> None:
+    starts = starts_of(np.array([5, 5, 5, 5, 5, 9, 9]), np.array([0, 1, 0, 1, 2, 0, 0]))
+    assert starts.tolist() == [0, 1, 0, 1, 2, 3, 3]
+    assert rows_of(starts).tolist() == [[0, 2], [1, 3], [4, 4], [5, 6]]
+    assert one_of_each(starts).tolist() == [0, 3, 4, 6]
+
+
 def test_few_samples_have_no_interval() -> None:
-    assert not resampled(np.ones(7), rms).known
-    assert not share(np.ones(7), 64).known
-    assert resampled(np.ones(8), rms).known
+    assert not resampled(np.ones(7), np.arange(7), rms).known
+    assert not share(np.ones(7), np.arange(7), 64).known
+    assert resampled(np.ones(8), np.arange(8), rms).known
 
 
 # --- settings
@@ -173,6 +202,37 @@ def test_a_shift_is_the_distance_and_nothing_where_there_is_none(folder: Path, t
     assert far.figures["trained_pixel"].value == pytest.approx(60 / 255)
 
 
+def test_dies_that_make_other_samples_of_one_distribution_are_no_distance(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The trained model makes one sample of a start whatever the die; copies of it would pass for a distance."""
+    path = campaign_file(
+        folder,
+        "[grid]\nchip = [1, 2, 3, 4, 5, 6]\n[settings]\ndetuning = 0.01\n",
+        samples=40,
+        weights='["b.h5"]',
+    )
+    campaign = read_campaign(path)
+    (setting,) = read(campaign, stored(campaign, tmp_path, lambda _: 0.0, anew=True))
+    assert (setting.samples, setting.starts) == (240, 40)
+    assert setting.figures[TO_TRAINED].low == 0
+
+
+def test_recall_sees_what_is_never_made(folder: Path, tmp_path: Path) -> None:
+    """Data of two kinds, of which one is made: recall is half, precision whole."""
+    campaign = read_campaign(campaign_file(folder, "", samples=100, weights='["b.h5"]'))
+    path = stored(campaign, tmp_path, lambda _: 0.0)
+    data = np.clip(np.random.default_rng(7).normal(128, 20, (300, 4)) / 255, 0, 1)
+    data[150:] *= 0.2
+    (setting,) = read(campaign, path, data)
+    assert setting.figures["data_precision"].value > 0.8
+    recall = setting.figures["data_recall"]
+    assert 0.4 < recall.low < recall.value <= 0.5 < recall.high < 0.65
+    assert "trained_recall" not in setting.figures
+    (setting,) = read(campaign, path)
+    assert setting.figures["trained_recall"].known and "data_recall" not in setting.figures
+
+
 def test_failed_samples_are_counted_and_left_out_of_figures(folder: Path, tmp_path: Path) -> None:
     campaign = read_campaign(campaign_file(folder, "", samples=20, weights='["b.h5"]'))
     (setting,) = read(campaign, stored(campaign, tmp_path, lambda _: 10.0, frozenset({0, 3, 4})))
@@ -202,7 +262,7 @@ def made_up(
     values: list[Any], estimates: list[tuple[float, float, float]], figure: str = TO_TRAINED
 ) -> Series:
     settings = tuple(
-        Setting("w", (("bits", value),), 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255, *[np.zeros((0, 1), int)] * 2,
+        Setting("w", (("bits", value),), 9, 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255, *[np.zeros((0, 1), int)] * 2,
                 np.zeros(0, int), 1.0, 1.0, 1.0, {})
         for value, estimate in zip(values, estimates, strict=True)
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emulator.campaign.starts import one_of_each, rows_of, starts_of
 from emulator.campaign.store import Store, StoredPoint
 from emulator.campaign.work import CPU, WORST_WINDOW
 from emulator.features import Extractor
@@ -19,7 +20,7 @@ from netlists.core import Array, Index
 
 # What is drawn anew of a chip or a converter: points that differ in it alone are samples of one setting
 REPLICATES = frozenset({"chip", "adc_mismatch_seed"})
-MOST_COMPARED = 512  # samples of a setting that distances between distributions look at
+MOST_COMPARED = 512  # starts of a setting that distances between distributions look at
 SHOWN = 12  # samples of a setting kept to be looked at
 
 Values = tuple[tuple[str, Any], ...]
@@ -58,8 +59,13 @@ TO_TRAINED, TO_DATA = "to_trained", "to_data"
 FIGURES: Mapping[str, Figure] = {
     TO_TRAINED: Figure("distance to the trained model", "energy distance"),
     TO_DATA: Figure("distance to the data", "energy distance"),
-    "trained_pixel": Figure("pixels against the trained model", "rms"),
-    "pixel": Figure("pixels, circuit against reference", "rms"),
+    # of what distances are to: of the data where there are any
+    "trained_precision": Figure("precision, by the trained model", "", "higher"),
+    "trained_recall": Figure("recall of the trained model", "", "higher"),
+    "data_precision": Figure("precision, by the data", "", "higher"),
+    "data_recall": Figure("recall of the data", "", "higher"),
+    "trained_pixel": Figure("pixels against the trained model", "readout, rms"),
+    "pixel": Figure("pixels, circuit against reference", "readout, rms"),
     "codes": Figure("codes within 1 LSB of the reference's", "", "higher"),
     "defect": Figure("defect, worst window", "state unit, rms"),
 }
@@ -73,6 +79,7 @@ class Setting:
         label: of the weights.
         values: on the axes; replicates are not among them.
         samples, completed: how many there are, and were simulated to the end and compared.
+        starts: how many starts those come from, as many unless dies or converters are taken together.
         figures: by name of ``FIGURES``; what can't be known is left out.
         image_shape: of a sample.
         top: largest code.
@@ -86,6 +93,7 @@ class Setting:
     values: Values
     samples: int
     completed: int
+    starts: int
     figures: Mapping[str, Estimate]
     image_shape: tuple[int, int]
     top: int
@@ -131,6 +139,7 @@ def _setting(
 ) -> Setting:
     there = (columns["samples/verdict"] == Verdict.COMPLETED) & np.isfinite(columns["crosscheck/pixel_rms"])
     done = {name: column[there] for name, column in columns.items()}
+    starts = starts_of(done["samples/seed"], done["samples/index"])
     top = 2 ** int(point.settings["adc"]["bits"]) - 1
     reasons: dict[str, int] = {}
     for verdict, reason in zip(
@@ -143,7 +152,8 @@ def _setting(
         values=_values(point),
         samples=len(there),
         completed=int(there.sum()),
-        figures=dict(_figures(done, top, data, extractor)) if there.any() else {},
+        starts=int(starts.max(initial=-1)) + 1,
+        figures=dict(_figures(done, starts, top, data, extractor)) if there.any() else {},
         image_shape=point.image_shape,
         top=top,
         codes=columns["samples/codes"][:SHOWN],
@@ -161,20 +171,24 @@ def _total(seconds: Array) -> float:
 
 
 def _figures(
-    done: Mapping[str, npt.NDArray[Any]], top: int, data: Array | None, extractor: Extractor
+    done: Mapping[str, npt.NDArray[Any]], starts: Index, top: int, data: Array | None, extractor: Extractor
 ) -> Iterator[tuple[str, Estimate]]:
     """Figures of the completed samples of a setting."""
     # the energy distance: pairs that lie close, as here, bias its estimate and interval not at all
-    some = slice(0, MOST_COMPARED)
+    some = one_of_each(starts)[:MOST_COMPARED]
     made, trained = done["samples/codes"][some] / top, done["samples/codes_trained"][some] / top
-    yield TO_TRAINED, _of(quality(made, trained, extractor, paired=True).energy)
+    found, of = quality(made, trained, extractor, paired=True), "trained"
+    yield TO_TRAINED, _of(found.energy)
     if data is not None:
-        flat = data.reshape(len(data), -1)
-        yield TO_DATA, _of(quality(made, flat, extractor).energy)
-    yield "trained_pixel", _resampled(done["crosscheck/trained_pixel_rms"], _rms)
-    yield "pixel", _resampled(done["crosscheck/pixel_rms"], _rms)
-    yield "codes", _share(done["crosscheck/codes_within_1lsb"], made.shape[1])
-    yield "defect", _resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1))
+        found, of = quality(made, data.reshape(len(data), -1), extractor), "data"
+        yield TO_DATA, _of(found.energy)
+    for name, share in ((f"{of}_precision", found.precision), (f"{of}_recall", found.recall)):
+        if math.isfinite(share.measured):
+            yield name, _of(share)
+    yield "trained_pixel", _resampled(done["crosscheck/trained_pixel_rms"], starts, _rms)
+    yield "pixel", _resampled(done["crosscheck/pixel_rms"], starts, _rms)
+    yield "codes", _share(done["crosscheck/codes_within_1lsb"], starts, made.shape[1])
+    yield "defect", _resampled(done[WORST_WINDOW], starts, lambda values: np.median(values, axis=-1))
 
 
 def _of(metric: Metric) -> Estimate:
@@ -186,24 +200,26 @@ def _rms(values: Array) -> Array:
     return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))
 
 
-def _resampled(values: Array, figure: Callable[[Array], Array]) -> Estimate:
-    """A figure (…, S) → (…) of independent samples, with the bootstrap's percentiles."""
-    if len(values) < FEWEST:
+def _resampled(values: Array, starts: Index, figure: Callable[[Array], Array]) -> Estimate:
+    """A figure (…, S) → (…), with the bootstrap's percentiles; starts are resampled, each with all its samples."""
+    rows = rows_of(starts)
+    if len(rows) < FEWEST:
         return Estimate(float(figure(values)), math.nan, math.nan)
-    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(figure(values[drawn]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    drawn = rows[np.random.default_rng(0).integers(0, len(rows), (RESAMPLES, len(rows)))]
+    low, high = np.quantile(figure(values[drawn.reshape(RESAMPLES, -1)]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(figure(values)), float(low), float(high))
 
 
-def _share(shares: Array, codes: int) -> Estimate:
+def _share(shares: Array, starts: Index, codes: int) -> Estimate:
     """The mean of a share of the codes of each sample; codes that go together count for less than as many single ones.
 
-    How much less is seen in how the samples vary. If all are alike, nothing is seen of it: all codes count.
+    How much less is seen in how the starts vary. If all are alike, nothing is seen of it: all codes count.
     """
     mean = float(np.mean(shares))
-    if len(shares) < FEWEST:
+    of_each = np.bincount(starts, shares) / np.bincount(starts)
+    if len(of_each) < FEWEST:
         return Estimate(mean, math.nan, math.nan)
-    variance = float(np.var(shares, ddof=1)) / len(shares)
+    variance = float(np.var(of_each, ddof=1)) / len(of_each)
     return Estimate(mean, *share_interval(mean, variance, len(shares) * codes))
 
 
