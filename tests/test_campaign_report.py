@@ -230,7 +230,8 @@ def test_recall_sees_what_is_never_made(folder: Path, tmp_path: Path) -> None:
     assert 0.4 < recall.low < recall.value <= 0.5 < recall.high < 0.65
     assert "trained_recall" not in setting.figures
     (setting,) = read(campaign, path)
-    assert setting.figures["trained_recall"].known and "data_recall" not in setting.figures
+    assert setting.figures["trained_recall"].known
+    assert "data_recall" not in setting.figures
 
 
 def test_failed_samples_are_counted_and_left_out_of_figures(folder: Path, tmp_path: Path) -> None:
@@ -262,8 +263,8 @@ def made_up(
     values: list[Any], estimates: list[tuple[float, float, float]], figure: str = TO_TRAINED
 ) -> Series:
     settings = tuple(
-        Setting("w", (("bits", value),), 9, 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255, *[np.zeros((0, 1), int)] * 2,
-                np.zeros(0, int), 1.0, 1.0, 1.0, {})
+        Setting("w", (("bits", value),), 9, 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255,
+                *[np.zeros((0, 1), int)] * 2, np.zeros(0, int), 1.0, 1.0, 1.0, {})
         for value, estimate in zip(values, estimates, strict=True)
     )  # fmt: skip
     return Series("bits", "w", (), settings)

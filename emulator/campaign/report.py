@@ -146,24 +146,25 @@ def _falls(settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]) -> 
 
 
 def _headline(falls: Sequence[Fall], settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]) -> str:
-    """Where quality falls, a sentence an axis."""
+    """Where quality falls, a sentence an axis and distance."""
     if not settings:
         return "No sample is finished."
     if not falls:
         return "There are too few samples, or too few values on an axis, to say where quality falls."
-    name = TO_DATA if any(each.figure == TO_DATA for each in falls) else TO_TRAINED
+    names = [name for name in (TO_DATA, TO_TRAINED) if any(each.figure == name for each in falls)]
     sentences = []
-    for axis, values in axes.items():
+    for (axis, values), name in itertools.product(axes.items(), names):
         along = [each for each in falls if each.series.axis == axis and each.figure == name]
+        by = f", by the {FIGURES[name].title}" if len(names) > 1 else ""
         fell = {each.first.at[axis] for each in along if each.first is not None}
         where = " or ".join(in_words(axis, value) for value in values if value in fell)
         count = sum(each.first is not None for each in along)
         share = "" if count == len(along) else f" (in {count} of {len(along)} series)"
         if fell:
-            sentences.append(f"Along {axis}, quality first falls at {where}{share}.")
+            sentences.append(f"Along {axis}, quality first falls at {where}{share}{by}.")
         elif along:
             sentences.append(
-                f"Along {axis}, quality falls nowhere that {along[0].ideal.starts} samples can tell."
+                f"Along {axis}, quality falls nowhere that {along[0].ideal.starts} samples can tell{by}."
             )
     return " ".join(sentences)
 
@@ -201,8 +202,8 @@ def _warnings(campaign: Campaign, settings: Sequence[Setting]) -> list[str]:
     if replicates := [name for name in campaign.axes if name in REPLICATES]:
         found.append(
             f"Points that differ in {' and '.join(replicates)} alone are taken together; intervals are for these dies, "
-            "and do not say how others would differ. Distances between distributions, precision and recall look at each "
-            "start once, through one of the dies after the other."
+            "and do not say how others would differ. Distances between distributions, precision and recall look at "
+            "each start once, through one of the dies after the other."
         )
     if any(not estimate.known for setting in settings for estimate in setting.figures.values()):
         found.append("Some settings have too few samples for intervals.")
