@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from campaigns import campaign_file, two_weights
+from rich.console import Console
 from typer.testing import CliRunner
 
 from emulator.campaign.analysis import (
@@ -34,6 +36,8 @@ from emulator.campaign.points import Point
 from emulator.campaign.report import write_campaign_report
 from emulator.campaign.starts import one_of_each, rows_of, starts_of
 from emulator.campaign.store import Store, write_campaign
+from emulator.campaign.tally import Tally
+from emulator.campaign.terminal import Terminal
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of
 from emulator.cli import app
 from emulator.features import PIXELS
@@ -458,3 +462,31 @@ def test_inspect_shows_a_campaign_and_its_folder(swept: Path, tmp_path: Path) ->
     shown = CliRunner().invoke(app, ["inspect", str(tmp_path)])
     assert shown.exit_code == 2
     assert "a campaign without a finished sample" in shown.output
+
+
+def test_with_data_the_headline_is_by_both_distances(folder: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", images=np.random.default_rng(5).uniform(0.3, 0.7, (50, 2, 2)))
+    more = '[grid]\nbits = ["none", 2]\n'
+    keys = {"samples": 20, "weights": '["b.h5"]', "data": f'"{tmp_path / "data.npz"}"'}
+    campaign = read_campaign(campaign_file(folder, more, **keys))
+    path = stored(campaign, tmp_path, lambda point: 60.0 if point.values["bits"] == 2 else 0.0)
+    found = write_campaign_report(campaign, path, tmp_path / "report.html", tmp_path / "figures")
+    assert "quality first falls at 2, by the distance to the data." in found
+    assert "quality first falls at 2, by the distance to the trained model." in found
+
+
+def test_a_narrow_table_cuts_names_and_no_numbers(folder: Path) -> None:
+    more = '[grid]\nmismatch_coupling = ["1%", "5%"]\nchip = [1, 2]\n'
+    weights = '[{file = "b.h5", label = "a name that is too long"}]'
+    campaign = read_campaign(campaign_file(folder, more, samples=1000, weights=weights))
+    written = io.StringIO()
+    console = Console(width=70, file=written)
+    terminal = Terminal(console)
+    tallies = [Tally(0, 1000, done=1000, cpu_s=123.0, worst=1.23e-4) for _ in campaign.points]
+    terminal.planned(campaign, tallies, HERE, "here")
+    console.print(terminal.table(10))
+    found = [line.split() for line in written.getvalue().splitlines() if "1000/1000" in line]
+    assert [line[-7:-4] for line in found] == [
+        [value, chip, "1000/1000"] for value in ("1%", "5%") for chip in "12"
+    ]
+    assert all((line[-4], line[-1]) == ("1.2e-4", "0.12") for line in found)
