@@ -33,10 +33,11 @@ from emulator.cells import LC_LEVELLING, LC_QUALITY, find_cell
 from emulator.characterize import characterize as characterize_cell
 from emulator.claimed import FolderError, Mode
 from emulator.conclusion import saturation
-from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
 from emulator.demodulate import Demodulation
 from emulator.departures import cost
 from emulator.devices import DevicesError
+from emulator.energy.command import energy_command
 from emulator.explanation import explain as explained
 from emulator.explanation import first_to_break
 from emulator.folder import REPORT
@@ -77,6 +78,7 @@ from emulator.options import (
     sigma,
 )
 from emulator.realisation import Realisation
+from emulator.receipt.command import receipt_command
 from emulator.results import Columns, Results
 from emulator.run import run as run_job
 from emulator.settings import DEFAULT_RELTOL, RunSettings, settings_for
@@ -135,6 +137,12 @@ app = typer.Typer(
 
 
 app.add_typer(thermo_app, name="thermo")
+app.command("energy", epilog="Example: ais energy --degree 24 --bits 4 --chunks 4 --out out/energy")(
+    energy_command
+)
+app.command(
+    "receipt", epilog="Examples: ais receipt out/demo --out receipt.json; ais receipt out/new out/old"
+)(receipt_command)
 
 
 @app.callback()
@@ -773,17 +781,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 def _characterized(cell: OscillatorCell, points: int | None) -> Characterization:
     """Measures it anew, with a bar by parts."""
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
-    )
-    with progress, Simulator() as simulator:
-        task = progress.add_task("starting ngspice")
-
-        def show(part: str, done: int, total: int) -> None:
-            progress.update(task, description=printable(part), completed=done, total=total)
-            if not errors.is_terminal:
-                errors.print(f"[{done}/{total}] {printable(part)}", highlight=False, markup=False)
-
+    with bar_of_parts("starting ngspice") as show, Simulator() as simulator:
         return characterize_cell(simulator, cell, points, show)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from netlists.printable import printable
@@ -26,6 +29,23 @@ def stop(code: int, message: str) -> NoReturn:
     """Ends the command with a message."""
     errors.print(Text.assemble(("error: ", "bold red"), plain(message)), soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def bar_of_parts(first: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work in parts, told what comes next, how many are done and of how many; lines without a terminal."""
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
+    )
+    with progress:
+        task = progress.add_task(first)
+
+        def show(part: str, done: int, total: int) -> None:
+            progress.update(task, description=printable(part), completed=done, total=total)
+            if not errors.is_terminal:
+                errors.print(f"[{done}/{total}] {printable(part)}", highlight=False, markup=False)
+
+        yield show
 
 
 def weights_problems(error: WeightsError) -> str:

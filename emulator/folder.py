@@ -14,11 +14,12 @@ from netlists.dialects.ngspice import BENCH_FILE, CORE_FILE, DEVICES_LIBRARY, DE
 
 FORMAT = "ais-run"
 RUN, RESULTS, REPORT, PICTURE = "run.json", "results.h5", "report.html", "samples.png"
+RECEIPT = "receipt.json"
 NETLIST, RUNS, PARTS = "netlist", "runs", "partial"
 LOG, DECK = "ngspice.log", "deck.cir"
 
 OF_A_RUN = Kind("run", FORMAT, RUN, (
-    RESULTS, REPORT, PICTURE,
+    RESULTS, REPORT, PICTURE, RECEIPT,
     f"{NETLIST}/{LIBRARY_FILE}", f"{NETLIST}/{CORE_FILE}", f"{NETLIST}/{BENCH_FILE}",
     # the last two are what the netlist's head tells a designer to make
     f"{NETLIST}/{DEVICES_SOURCE}", f"{NETLIST}/{DEVICES_LIBRARY}", f"{NETLIST}/testbench.raw",
@@ -32,7 +33,7 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.run, self.results, self.report = path / RUN, path / RESULTS, path / REPORT
-        self.picture, self.netlist = path / PICTURE, path / NETLIST
+        self.picture, self.receipt, self.netlist = path / PICTURE, path / RECEIPT, path / NETLIST
 
     def run_folder(self, sample: int) -> Path:
         """Where the simulator works on one sample and leaves its log."""

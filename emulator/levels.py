@@ -71,8 +71,9 @@ def realise(
     rungs = ladder_of_array(core, array.sizing, known, level_coupler(array.cell, settings.oscillator.coupler))
     watch = _watch(settings, known, array.sizing.carrier_hz)
     return CellLevel(
-        core, array, known, watch, remarks, rungs, felt=noise_of_cells(array, known, settings, core.duration)
-    )
+        core, array, known, watch, remarks, rungs, felt=noise_of_cells(array, known, settings, core.duration),
+        wires=settings.oscillator.wire_ff_per_um > 0,
+    )  # fmt: skip
 
 
 def noise_of_cells(
@@ -210,7 +211,8 @@ def _lc(
     # KLU gains nothing on 2 x 2 blocks; behavioural cells have the couplings in the matrix
     klu = ability.klu and choice.devices == "behavioural"
     rungs = ladder_of_lc(core, settings.oscillator.cycles, array.design.restoring)
-    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, rungs, felt)
+    quality = _tank(settings).quality
+    return LcLevel(core, array, choice, lc_options(array, settings, klu=klu), watch, quality, rungs, felt)
 
 
 def noise_of_lc(array: LcArray, settings: RunSettings, duration: float) -> CarrierNoise | None:

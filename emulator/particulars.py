@@ -73,7 +73,9 @@ def of_run(
 ) -> dict[str, Any]:
     """Everything that was in force, as (name, value) or (name, value, meaning) in words."""
     attributes, asked = results.attributes, settings.non_idealities
-    rest = {key: value for key, value in run.items() if key not in ("identity", "settings", "weights")}
+    rest = {
+        key: value for key, value in run.items() if key not in ("identity", "settings", "told", "weights")
+    }
     command = run.get("command")
     line = ""
     if isinstance(command, list) and command and all(isinstance(word, str) for word in command):

@@ -24,7 +24,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from emulator.distance import NEIGHBOURS, shares_on_manifold
 from emulator.features import PIXELS, Extractor
@@ -225,6 +225,6 @@ def share_interval(share: float, variance: float, count: int) -> tuple[float, fl
     even = share * (1 - share)
     size = float(np.clip(even / variance, 1, count)) if variance > 0 and even > 0 else float(count)
     ones, tail = share * size, (1 - LEVEL) / 2
-    low = float(beta.ppf(tail, ones, size - ones + 1)) if share > 0 else 0.0
-    high = float(beta.ppf(1 - tail, ones + 1, size - ones)) if share < 1 else 1.0
+    low = float(betaincinv(ones, size - ones + 1, tail)) if share > 0 else 0.0
+    high = float(betaincinv(ones + 1, size - ones, 1 - tail)) if share < 1 else 1.0
     return low, high

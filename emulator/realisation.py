@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emulator.devices import Choice, make_deck
+from emulator.energy.metering import Metering
 from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
 from emulator.sinks import Waveform
@@ -30,7 +31,8 @@ class Observed:
     Attributes:
         trajectory: states along the run.
         amplitude: (N,) of each node's fundamental at the end, relative to the free-running cell; None at phase level.
-        oscillators_j, couplers_j: joules from the supplies over the run; NaN where no element has a supply.
+        oscillators_j, couplers_j, injection_j: joules over the run, what ``metering`` says they are; NaN where there
+            are none.
         excerpts: waveforms of a few nodes, at the start and at the end.
     """
 
@@ -38,6 +40,7 @@ class Observed:
     amplitude: Array | None = None
     oscillators_j: float = math.nan
     couplers_j: float = math.nan
+    injection_j: float = math.nan
     excerpts: tuple[Waveform, ...] = ()
 
 
@@ -56,6 +59,7 @@ class Realisation(Protocol):
         noise: that drives the cells, or None; in the circuit's own units.
         noise_step: model time between its grid points; None without.
         phase_noise: by how much the phases of oscillators diffuse, with thermal noise; None of other cells.
+        metering: what the energies of a run mean; None where nothing has any.
     """
 
     @property
@@ -82,6 +86,8 @@ class Realisation(Protocol):
     def noise_step(self) -> float | None: ...
     @property
     def phase_noise(self) -> float | None: ...
+    @property
+    def metering(self) -> Metering | None: ...
 
     def deck(self, start: Array, noise: Noise | None = None) -> Deck:
         """The deck that runs from (N,) states, under a sample's noise if there is any."""
@@ -160,6 +166,7 @@ class PhaseLevel(ChosenDevices):
         return make_deck(self.choice, self.options, start, noise)
 
     phase_noise: None = None
+    metering: None = None
 
     @property
     def noise_step(self) -> float | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from emulator import figures, images, particulars
 from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, ode, percent, saturation
@@ -26,6 +25,10 @@ from emulator.folder import OutputFolder
 from emulator.ngspice import Capabilities
 from emulator.page import Tile, as_data, page_environment
 from emulator.realisation import Realisation
+from emulator.receipt.make import receipt_from
+from emulator.receipt.page import receipt_view
+from emulator.receipt.sources import Sources
+from emulator.recorded_settings import recorded_settings
 from emulator.results import Results
 from emulator.settings import RunSettings
 from netlists.core import AnalogCore, Array, Index
@@ -61,7 +64,8 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         OSError: a file could not be written.
     """
     run = _read_run(folder.run)
-    settings, recorded = _settings(run, results)
+    recorded = recorded_settings(results, run)
+    settings = recorded or RunSettings.model_validate({})
     shown = _samples_to_show(results)
     span = max(2, int(_differences(results).max(initial=0)))
     sheet = _contact_sheet(results, weights.core, settings, shown, span)
@@ -75,7 +79,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         title=printable(weights.path.name),
         conclusion=conclusion,
         status="pass" if good == total else "mixed" if good else "fail",
-        warnings=_warnings(run, settings, results, recorded, weights.core.readout),
+        warnings=_warnings(run, settings, results, recorded is not None, weights.core.readout),
         tiles=_key_figures(conclusion, results, settings, weights.core),
         **_images(results, weights.core, settings, shown, span, lost is None),
         **_figures(results, weights.core, circuit, settings),
@@ -93,6 +97,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         settings=settings,
         unit=weights.core.family.state.unit,
         results=results,
+        receipt=receipt_view(receipt_from(Sources(results, run))),
     )  # fmt: skip
     write_text_whole(folder.report, page)
 
@@ -111,20 +116,6 @@ def _read_run(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _settings(run: Mapping[str, Any], results: Results) -> tuple[RunSettings, bool]:
-    """The run's settings, and whether they were recorded (defaults stand in otherwise)."""
-    said = run.get("settings")
-    if not isinstance(said, dict):
-        try:
-            said = json.loads(str(results.attributes["settings"])) | {"samples": results.samples}
-        except (KeyError, ValueError, TypeError):
-            return RunSettings.model_validate({}), False
-    try:
-        return RunSettings.model_validate(said), True
-    except ValidationError:
-        return RunSettings.model_validate({}), False
 
 
 def _warnings(

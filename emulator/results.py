@@ -30,13 +30,15 @@ class Column:
     """What a dataset holds: a row a sample (or a kept run), each of ``shape``.
 
     ``shape`` is in letters: N nodes, V visible nodes, R + 1 rows, W windows, L rungs. ``kinds`` are numpy's.
-    ``before`` is the dataset that says the same in files of versions that did not have this one.
+    ``before`` is the dataset that says the same in files of versions that did not have this one; where nothing did,
+    ``optional`` makes it NaN.
     """
 
     meaning: str
     shape: str = ""
     kinds: str = "f"
     before: str = ""
+    optional: bool = False
 
 
 ROWS: Mapping[str, Column] = {
@@ -88,8 +90,12 @@ ROWS: Mapping[str, Column] = {
     "ladder/end_rms": Column("rad rms at the end, of each model against the one above it", "L"),
     "ladder/pixel_rms": Column("rms difference of the analog pixels, the same", "L"),
     "ladder/codes": Column("share of the codes that move by more than 1 LSB, the same", "L"),
-    "energy/oscillators": Column("joules from the oscillators' supplies over the run, NaN if not modelled"),
-    "energy/couplers": Column("the same for the couplers"),
+    "energy/oscillators": Column(
+        "joules over the run: from the oscillators' supplies, or of tanks, which have none, what their active "
+        "conductances deliver (the attribute energy says which); NaN if not modelled"
+    ),
+    "energy/couplers": Column("the same for the couplers; NaN if they have no supply"),
+    "energy/injection": Column("the same for the drivers of SHIL and reference", optional=True),
     "timing/simulator_cpu": Column("processor seconds of the simulator"),
     "timing/simulator_wall": Column("wall seconds of the simulator"),
     "timing/reference_wall": Column("wall seconds of the reference"),
@@ -192,6 +198,8 @@ def _columns(reader: hdf5.Reader, layout: Mapping[str, Column]) -> dict[str, npt
     earlier = not any(reader.has(name) for name in later)  # a file that lacks some of them is damaged
     for name, column in layout.items():
         wanted = f"one row a sample of shape ({', '.join(column.shape)})"
+        if column.optional and not reader.has(name):
+            continue
         if column.before and earlier:
             if column.before in found:
                 found[name] = found[column.before]
@@ -215,7 +223,8 @@ def _columns(reader: hdf5.Reader, layout: Mapping[str, Column]) -> dict[str, npt
         values = reader.values(name, item, LARGEST_DATASET)
         if values is not None:
             found[name] = values
-    return found
+    absent = {name for name, column in layout.items() if column.optional} - found.keys()
+    return found | {name: np.full(sizes.get("S", 0), np.nan) for name in absent}
 
 
 def gather(parts: Sequence[Results], attributes: Mapping[str, Any]) -> Results:

@@ -20,12 +20,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from emulator.claimed import Mode
+from emulator.core_facts import CORE, PROVENANCE, TAU, CoreFacts, told_provenance
 from emulator.departures import departures
 from emulator.doctor import find_capabilities
+from emulator.energy.metering import ATTRIBUTE
 from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
 from emulator.plan import Plan, make_plan
 from emulator.realisation import Realisation
+from emulator.receipt.make import receipt_from
+from emulator.receipt.model import write_receipt
+from emulator.receipt.sources import Sources
 from emulator.results import Columns, Results, gather, write_results
 from emulator.sample import run_sample
 from emulator.settings import WHILE_RUNNING, RunSettings
@@ -55,7 +60,7 @@ class Observer(Protocol):
 
 
 def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observer: Observer) -> Results:
-    """Runs all samples and leaves results, report, picture, netlist and receipt of settings in ``out``.
+    """Runs all samples and leaves results, report, picture, netlist, receipt and settings in ``out``.
 
     Finished samples are on disk at any time; an interrupted or failed run is continued by mode ``resume``.
 
@@ -80,6 +85,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             results = gather(folder.parts(), identity | _told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
+            write_receipt(folder.receipt, receipt_from(Sources(results, folder.described())))
             _write_report(folder, results, replace(weights, core=plan.built.core), plan)
     return results
 
@@ -183,11 +189,19 @@ def _noise(plan: Plan) -> dict[str, Any]:
 def _told(plan: Plan) -> dict[str, str]:
     """What results say beyond their identity."""
     core = plan.weights.core
-    told = {"weights": printable(plan.weights.path.name), "readout": core.readout}
+    told = {
+        "weights": printable(plan.weights.path.name),
+        "readout": core.readout,
+        CORE: CoreFacts.of(core).model_dump_json(),
+        PROVENANCE: told_provenance(plan.weights.provenance),
+        TAU: repr(plan.realisation.tau),
+    }
     if core.image_shape is not None:
         told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
     if done := facts(plan.built):
         told["as_built"] = json.dumps(dict(done))
+    if plan.realisation.metering is not None:
+        told[ATTRIBUTE] = plan.realisation.metering.model_dump_json()
     if plan.realisation.rungs:
         rungs = [
             {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}
@@ -215,6 +229,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
         },
         "ngspice": vars(ability),
         "as_built": dict(facts(plan.built)),
+        "told": _told(plan),
         "devices": _devices(plan.realisation, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),

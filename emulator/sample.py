@@ -127,7 +127,11 @@ def _row(
         seen_by = (Scaling.model_validate({"tau": plan.realisation.tau}), settings.adc, settings.seed, sample)
         analog, codes = acquire(core, circuit, *seen_by)
         row |= {"samples/final": circuit.state[-1], "samples/analog": analog, "samples/codes": codes}
-        row |= {"energy/oscillators": observed.oscillators_j, "energy/couplers": observed.couplers_j}
+        row |= {
+            "energy/oscillators": observed.oscillators_j,
+            "energy/couplers": observed.couplers_j,
+            "energy/injection": observed.injection_j,
+        }
         if observed.amplitude is not None:
             row["samples/amplitude"] = observed.amplitude
         if isinstance(comparison, ReferenceFailed):

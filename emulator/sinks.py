@@ -27,10 +27,12 @@ class Means:
     Attributes:
         products: of each, the vectors that are multiplied: ("vdd", "vsupply#branch"), or a branch alone.
         intervals: (J, 2) seconds, begin and end; they may overlap, or have gaps between them.
+        squared: vectors the sum of whose squares is a last column, if there are any.
     """
 
     products: tuple[tuple[str, ...], ...]
     intervals: Array
+    squared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Waveforms:
 
     Attributes:
         demodulated: by the name of the reading.
-        means: (J, Q) over each interval, of each product; NaN of an interval that the run did not reach the end of.
+        means: (J, Q) over each interval, of each product, and of the sum of squares if one was asked for; NaN of an
+            interval that the run did not reach the end of.
         kept: the excerpts, in order.
     """
 
@@ -88,6 +91,7 @@ class WaveformSink:
         self._columns: dict[str, slice | list[int]] = {}
         self._averages: _Averages | None = None
         self._factors: list[list[int]] = []
+        self._squared: slice | list[int] = slice(0)
         self._kept: list[list[tuple[Array, Array]]] = [[] for _ in excerpts]
         self._kept_columns: list[slice | list[int]] = []
 
@@ -102,15 +106,20 @@ class WaveformSink:
         self._kept_columns = [_select(index, excerpt.vectors) for excerpt in self._excerpts]
         if self._means is not None:
             self._factors = [_find(index, product) for product in self._means.products]
-            self._averages = _Averages(self._means.intervals, len(self._factors))
+            self._squared = _select(index, self._means.squared)
+            count = len(self._factors) + bool(self._means.squared)
+            self._averages = _Averages(self._means.intervals, count)
 
     def take(self, time: Array, values: Array) -> None:
         """A block that goes on where the last one ended."""
         for name, reading in self._readings.items():
             reading.demodulator.take(time, values[:, self._columns[name]])
-        if self._averages is not None:
-            products = [values[:, factors].prod(axis=1) for factors in self._factors]
-            self._averages.take(time, np.stack(products, axis=1) if products else np.empty((len(time), 0)))
+        if self._averages is not None and self._means is not None:
+            found = [values[:, factors].prod(axis=1) for factors in self._factors]
+            if self._means.squared:
+                chosen = values[:, self._squared]
+                found.append(np.einsum("pn,pn->p", chosen, chosen))
+            self._averages.take(time, np.stack(found, axis=1) if found else np.empty((len(time), 0)))
         for excerpt, columns, kept in zip(self._excerpts, self._kept_columns, self._kept, strict=True):
             inside = slice(*np.searchsorted(time, [excerpt.begin, np.nextafter(excerpt.end, np.inf)]))
             if inside.start < inside.stop:

@@ -14,6 +14,8 @@ import numpy as np
 
 from emulator.demodulate import Demodulation, Demodulator, IqDemodulator, SamplingFlipFlops, ZeroCrossings
 from emulator.devices import Choice
+from emulator.energy.metering import Metering
+from emulator.energy.tanks import delivered
 from emulator.ladder import Rung
 from emulator.ngspice import Deck, Simulation
 from emulator.realisation import ChosenDevices, Observed
@@ -84,13 +86,17 @@ class Watch:
             return ZeroCrossings(self.carrier_hz, self.centers, self.cycles, self.threshold)
         return SamplingFlipFlops(self.carrier_hz, self.centers, taps=self.taps, threshold=self.threshold)
 
-    def sink(self, outputs: Sequence[str], products: Sequence[tuple[str, ...]] = ()) -> WaveformSink:
-        """What a run is reduced to: phases, supply powers, and a few nodes' first and last cycles."""
+    def sink(
+        self, outputs: Sequence[str], products: Sequence[tuple[str, ...]] = (), squared: Sequence[str] = ()
+    ) -> WaveformSink:
+        """What a run is reduced to: phases, what energies are made of, and a few nodes' first and last cycles."""
         shown = tuple(outputs[:: max(1, len(outputs) // EXCERPT_NODES)][:EXCERPT_NODES])
         length = EXCERPT_CYCLES / self.carrier_hz
         return WaveformSink(
             {PHASES: Reading(tuple(outputs), self.demodulator())},
-            Means(tuple(products), np.array([[0.0, self.duration_s]])) if products else None,
+            Means(tuple(products), np.array([[0.0, self.duration_s]]), tuple(squared))
+            if products or squared
+            else None,
             (Excerpt(shown, 0.0, length), Excerpt(shown, self.duration_s - length, self.duration_s)),
         )
 
@@ -131,13 +137,18 @@ class Noisy:
 
 @dataclass(frozen=True)
 class LcLevel(Noisy, ChosenDevices):
-    """LC tanks with transconductance couplers, in any form of the devices."""
+    """LC tanks with transconductance couplers, in any form of the devices.
+
+    ``quality`` is that of the tanks. The netlist has no loss of its own beside the active conductance that makes up
+    for it, so it is known here alone.
+    """
 
     trained: AnalogCore
     array: LcArray
     choice: Choice
     options: SolverOptions
     watch: Watch
+    quality: float
     rungs: tuple[Rung, ...] = ()
     felt: CarrierNoise | None = None
 
@@ -150,6 +161,19 @@ class LcLevel(Noisy, ChosenDevices):
     def stop(self) -> float:
         """Seconds of a run."""
         return self.watch.stop
+
+    @property
+    def metering(self) -> Metering:
+        """What elements deliver to the tanks: none of them has a supply."""
+        array = self.array
+        tank = (
+            f"tanks of {array.scaling.capacitance:g} F and Q {self.quality:g} at {array.design.amplitude:g} V"
+        )
+        return Metering(
+            meaning="delivered", cell=f"{array.core.family.title}, {tank}", coupler="transconductors",
+            oscillators=self.array.core.nodes, couplings=len(self.array.core.edges), seconds=self.watch.duration_s,
+            cycles=self.watch.duration_s * self.watch.carrier_hz, quality=self.quality,
+        )  # fmt: skip
 
     @property
     def _circuit(self) -> Circuit:
@@ -166,17 +190,30 @@ class LcLevel(Noisy, ChosenDevices):
             devices=circuit.inventory.devices,
             unknowns=circuit.inventory.unknowns,
             libraries=self.choice.libraries,
-            sink=self.watch.sink(circuit.state_nodes),
+            sink=self.watch.sink(circuit.state_nodes, squared=circuit.state_nodes),
         )
 
     def observe(self, simulation: Simulation, start: Array) -> Observed:
-        """Demodulated phases and the amplitudes at the end."""
+        """Demodulated phases, the amplitudes at the end, and what elements deliver for the tanks' losses ω C/Q."""
         waveforms: Waveforms = simulation.reduced
-        return Observed(
-            self.watch.trajectory(waveforms, start, self.trained.duration),
-            self.watch.relative_amplitude(waveforms),
-            excerpts=waveforms.kept,
+        found = self.watch.trajectory(waveforms, start, self.trained.duration)
+        heat = (
+            self.array.scaling.conductance
+            / self.quality
+            * float(waveforms.means[0, 0])
+            * self.watch.duration_s
         )
+        # flip-flops see no amplitude: that of a free cell then
+        seen = waveforms.demodulated[PHASES].amplitude
+        amplitude = np.where(np.isfinite(seen), seen, self.watch.amplitude)
+        phasors = np.concatenate([np.full((1, len(start)), self.watch.amplitude), amplitude]) * np.exp(
+            1j * found.state
+        )
+        parts = delivered(self.array, found.time * self.tau, phasors, heat)
+        return Observed(
+            found, self.watch.relative_amplitude(waveforms), parts.oscillators, parts.couplers, parts.injection,
+            excerpts=waveforms.kept,
+        )  # fmt: skip
 
     def files(self, start: Array, noise: Noise | None = None) -> Mapping[str, str]:
         """Cell library, core, test bench."""
@@ -202,6 +239,16 @@ class CellLevel(Noisy):
     devices: str = "circuit"
     jacobian: str = "full"
     felt: CarrierNoise | None = None
+    wires: bool = False
+
+    @property
+    def metering(self) -> Metering:
+        """What the supplies give."""
+        return Metering(
+            meaning="supplied", cell=self.array.cell.title, coupler=self.array.coupler.title,
+            oscillators=self.array.core.nodes, couplings=len(self.array.core.edges), seconds=self.watch.duration_s,
+            cycles=self.watch.duration_s * self.watch.carrier_hz, wires=self.wires,
+        )  # fmt: skip
 
     @property
     def noise(self) -> NoiseGrid | None:

@@ -145,6 +145,7 @@ class Design:
         bench: elements of the test bench.
         analysis: a transient, or an operating point.
         core: names of the blocks that make up the core; they get a file of their own beside the cell library.
+        core_title: what stands at its head.
         models: transistor model cards of our own.
         includes: model files of a user's, read by the simulator.
         options: lines in SPICE that those files or raw blocks need: ``.option``, ``.param``, ``.model``, …
@@ -163,6 +164,7 @@ class Design:
     notes: tuple[str, ...] = ()
     parameters: tuple[GlobalParameter, ...] = ()
     core: tuple[str, ...] = ()
+    core_title: str = "Core: rows and what couples them; a node's name says its row and column"
     models: tuple[MosModel, ...] = ()
     includes: tuple[Path, ...] = ()
     options: tuple[str, ...] = ()

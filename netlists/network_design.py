@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+from device_models.elements import PiecewiseLinear, Source
+from netlists.bias import amperes, bias_nodes
 from netlists.core import Array
 from netlists.design import Design, OperatingPoint, Transient
 from netlists.network_circuit import NetworkCircuit
+from netlists.noise import Noise
 from netlists.scaling import NetworkScaling
 
 _POINTS = 2000  # of a settling transient, at least
@@ -26,9 +32,26 @@ def settling(
     )  # fmt: skip
 
 
+def sampling(scaling: NetworkScaling, duration: float, step: float, reltol: float = 1e-6) -> Transient:
+    """The analysis of a network under noise for ``duration`` model time units, in the steps of the noise's grid."""
+    free = settling(scaling, duration, reltol)
+    return replace(free, step=scaling.seconds(step), fixed=True)
+
+
+def noise_sources(circuit: NetworkCircuit, noise: Noise, duration: float) -> Iterator[Source]:
+    """A sample's noise as currents into the nodes, linear between grid points."""
+    seconds = (circuit.scaling.tau * noise.grid.times(duration)).tolist()
+    currents = amperes(noise.rates(len(circuit.nodes), duration), circuit.scaling, circuit.technology)
+    ends = bias_nodes(circuit.nodes, circuit.technology)
+    for node, pair, column in zip(circuit.nodes, ends, currents.T.tolist(), strict=True):
+        yield Source(
+            f"noise_{node}", "current", pair, PiecewiseLinear(tuple(zip(seconds, column, strict=True)))
+        )
+
+
 def network_design(
     circuit: NetworkCircuit, bias: Array | None, analysis: Transient | OperatingPoint, start: Array | None = None,
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (), sources: tuple[Source, ...] = (),
 ) -> Design:  # fmt: skip
     """The design of a network under (N,) forces.
 
@@ -38,6 +61,7 @@ def network_design(
         analysis: what to run.
         start: (N,) states a transient starts at; None is 0, so that the forces are a step.
         notes: comment lines for whoever opens the test bench.
+        sources: what else drives the nodes.
 
     Raises:
         BiasError: forces beyond the converters' full scale.
@@ -57,7 +81,8 @@ def network_design(
         parameters=circuit.parameters,
         blocks=(*circuit.parts, *circuit.core),
         core=tuple(block.name for block in circuit.core),
-        bench=circuit.bench(bias),
+        core_title="Core: a block a module, a block a skip, and what joins them",
+        bench=(*circuit.bench(bias), *sources),
         analysis=analysis,
         initial=initial,
         saved=circuit.wires,

@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from emulator.campaign.analysis import (
     TO_DATA,
     TO_TRAINED,
-    Estimate,
     Series,
     Setting,
     axes_of,
@@ -27,20 +26,19 @@ from emulator.campaign.analysis import (
     series_of,
     settings_of,
 )
-from emulator.campaign.analysis import _resampled as resampled
-from emulator.campaign.analysis import _rms as rms
-from emulator.campaign.analysis import _share as share
 from emulator.campaign.file import Campaign, CampaignError, read_campaign
 from emulator.campaign.journal import Journal
 from emulator.campaign.points import Point
 from emulator.campaign.report import write_campaign_report
-from emulator.campaign.starts import one_of_each, rows_of, starts_of
 from emulator.campaign.store import Store, write_campaign
 from emulator.campaign.tally import Tally
 from emulator.campaign.terminal import Terminal
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of
 from emulator.cli import app
+from emulator.estimate import Estimate, resampled, rms
+from emulator.estimate import share_of_codes as share
 from emulator.features import PIXELS
+from emulator.starts import one_of_each, rows_of, starts_of
 
 HERE = Circumstances("0.1.0", 46, True, True, True)
 Make = Callable[
@@ -116,7 +114,7 @@ def read(campaign: Campaign, path: Path, data: Any = None) -> list[Setting]:
 def test_the_interval_of_an_rms_is_that_of_the_normal_approximation() -> None:
     """√(mean of squares) of normal values: standard error σ/√(2n)."""
     values = np.random.default_rng(0).normal(0, 2.0, 4000)
-    found = resampled(values, np.arange(4000), rms)
+    found = resampled(values, rms)
     assert found.value == pytest.approx(np.sqrt(np.mean(values**2)))
     half = 1.96 * 2.0 / np.sqrt(2 * 4000)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.15)
@@ -128,21 +126,19 @@ def test_intervals_hold_what_they_say() -> None:
     generator = np.random.default_rng(1)
     hits = 0
     for _ in range(400):
-        found = resampled(generator.normal(0, 1.0, 64), np.arange(64), rms)
+        found = resampled(generator.normal(0, 1.0, 64), rms)
         hits += found.low <= 1.0 <= found.high
     assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400) - 0.02 <= hits / 400  # percentiles are a little short at 64
 
 
 def test_a_share_of_codes_that_go_together_is_less_sure() -> None:
     """30 of 40 samples perfect and 10 all wrong say less than 40 samples of three quarters."""
-    together, apart = (
-        share(shares, np.arange(40), 64) for shares in (np.repeat([1.0, 0.0], [30, 10]), np.full(40, 0.75))
-    )
+    together, apart = (share(shares, 64) for shares in (np.repeat([1.0, 0.0], [30, 10]), np.full(40, 0.75)))
     assert together.value == apart.value == 0.75
     assert together.high - together.low > 5 * (apart.high - apart.low)
-    alone = share(np.repeat([1.0, 0.0], [30, 10]), np.arange(40), 1)
+    alone = share(np.repeat([1.0, 0.0], [30, 10]), 1)
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.01)
-    whole = share(np.ones(40), np.arange(40), 64)
+    whole = share(np.ones(40), 64)
     assert (whole.value, whole.high) == (1.0, 1.0)
     assert 0 < 1 - whole.low < 3 / 1000
 
@@ -151,11 +147,11 @@ def test_samples_of_one_start_are_one_sample() -> None:
     """Through four dies that lack nothing, each sample comes four times: no figure gets any surer by that."""
     values = np.random.default_rng(2).uniform(0.2, 0.9, 32)
     alone, copies = np.arange(32), np.tile(np.arange(32), 4)
-    once, again = resampled(values, alone, rms), resampled(np.tile(values, 4), copies, rms)
+    once, again = resampled(values, rms, alone), resampled(np.tile(values, 4), rms, copies)
     assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
-    once, again = share(values, alone, 64), share(np.tile(values, 4), copies, 64)
+    once, again = share(values, 64, alone), share(np.tile(values, 4), 64, copies)
     assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
-    assert not resampled(np.ones(28), np.tile(np.arange(7), 4), rms).known
+    assert not resampled(np.ones(28), rms, np.tile(np.arange(7), 4)).known
 
 
 def test_dies_take_turns_and_missing_samples_are_made_up_for() -> None:
@@ -166,9 +162,9 @@ def test_dies_take_turns_and_missing_samples_are_made_up_for() -> None:
 
 
 def test_few_samples_have_no_interval() -> None:
-    assert not resampled(np.ones(7), np.arange(7), rms).known
-    assert not share(np.ones(7), np.arange(7), 64).known
-    assert resampled(np.ones(8), np.arange(8), rms).known
+    assert not resampled(np.ones(7), rms).known
+    assert not share(np.ones(7), 64).known
+    assert resampled(np.ones(8), rms).known
 
 
 # --- settings

@@ -56,7 +56,7 @@ def finished(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["compile"], ["inspect"], ["doctor"], ["characterize"], ["compare"]]
+    "command", [[], ["run"], ["compile"], ["inspect"], ["doctor"], ["characterize"], ["compare"], ["receipt"]]
 )
 def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
     result = ais(*command, "--help")
@@ -76,6 +76,7 @@ def test_every_help_is_worth_reading(command: Sequence[str]) -> None:
         "doctor": ["Exit code 2", "OSDI"],
         "characterize": ["Examples: ais characterize ring", "injection locking"],
         "compare": ["Examples: ais compare out/new out/old", ":reference", "classifier:FILE"],
+        "receipt": ["Examples: ais receipt out/demo", "field by field", "--bits", "--f0", "--cycles"],
     }[command[0] if command else ""]
     for text in expected:
         assert text in words

@@ -193,8 +193,9 @@ def test_lc_runs_come_near_the_trained_equation_and_nearer_with_more_cycles(
     more = lc_run(weights, tmp_path / "more", samples=3, oscillator={"cycles": 400})
     gain = plain.rows["crosscheck/global_rms"] / more.rows["crosscheck/global_rms"]
     assert np.exp(np.log(gain).mean()) > 2.5  # 4, but for the solver's own error
-    # a tank has no supply
-    assert np.isnan(plain.rows["energy/oscillators"]).all()
+    # what tanks lose goes with the time; they have no supply
+    ratio = more.rows["energy/oscillators"] / plain.rows["energy/oscillators"]
+    np.testing.assert_allclose(ratio, 4, rtol=0.02)
     assert np.isnan(plain.rows["energy/couplers"]).all()
     assert plain.attributes["level"] == "lc"
 

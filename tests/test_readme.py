@@ -8,9 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from networks import resistive_network
+from substrates import activations_file
+
+from netlists.network_file import Substrate, write_network
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +42,38 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_is_something_to_run() -> None:
     assert len(commands()) >= 4
     assert any(kind == "python" for kind, _ in BLOCKS)
+
+
+def network_commands() -> list[str]:
+    """Those of the text blocks that make a substrate and run it, which needs activations that the user brings."""
+    lines = [line.strip() for kind, text in BLOCKS if kind == "text" for line in text.splitlines()]
+    return [
+        line for line in lines if line.startswith("ais ") and re.search(r"substrate\.h5|gaussian\.h5", line)
+    ]
+
+
+def test_network_commands_run(tmp_path: Path) -> None:
+    """On 12 + 12 nodes of a network that never was."""
+    activations_file(tmp_path / "activations.h5")
+    gaussian = replace(resistive_network(3), bias=np.zeros(3))
+    write_network(tmp_path / "gaussian.h5", Substrate(gaussian))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    asked = network_commands()
+    assert {word for line in asked for word in line.split()[1:3]} >= {
+        "build",
+        "audit",
+        "spu",
+        "compile",
+        "run",
+    }
+    for command in asked:
+        small = command.replace("--dim 64 --rank 16", "--dim 12 --rank 6").replace(
+            "--samples 8", "--samples 2"
+        )
+        done = subprocess.run(
+            shlex.split(small), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{small}\n{done.stdout}\n{done.stderr}"
 
 
 def test_make_targets_exist() -> None:

@@ -56,7 +56,7 @@ def test_everything_is_on_disk(plain: tuple[Path, Results]) -> None:
     logs = {f"runs/sample-{k:05d}/ngspice.log" for k in range(4)}
     source = ("devices.c",) if results.attributes["devices"] == "compiled" else ()
     netlist = {f"netlist/{name}" for name in ("cells.lib", "core.sub", "testbench.cir", *source)}
-    assert names == {"run.json", "results.h5", "report.html", "samples.png", *logs, *netlist}
+    assert names == {"run.json", "results.h5", "report.html", "samples.png", "receipt.json", *logs, *netlist}
     described = json.loads((out / "run.json").read_text())
     assert described["state"] == "finished"
     assert described["settings"]["samples"] == 4

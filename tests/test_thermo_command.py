@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.thermo import audit as audit_module
-from emulator.thermo import audit_files, published
+from emulator.thermo import audit_files, audit_transients, published
+from emulator.thermo.audit_transients import Effort
 from emulator.thermo.equilibrium import equilibrium
 from emulator.thermo.findings import findings
 from netlists.core import Array
@@ -32,6 +33,14 @@ def ais(*words: object) -> Result:
 
 def said(result: Result) -> str:
     return " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.fixture
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transients of few runs, where they are not what is looked at."""
+    few = {"isotropic": Effort(3, 30.0, 400), "johnson": Effort(2, 10.0, 100)}
+    monkeypatch.setattr(audit_transients, "COMPILED", few)
+    monkeypatch.setattr(audit_transients, "BY_ELEMENTS", few)
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +124,20 @@ def test_bad_input_is_told(activations: Path, substrate: Path, tmp_path: Path) -
     write_network(network, Substrate(random_network(0)))
     result = ais("thermo", "audit", network, "--out", out)
     assert "no interface; expected an encoder and a decoder module" in said(result)
+    given = read_network(substrate).substrate
+    wells = replace(given.network.modules[0], quartic=np.full(12, 0.1))
+    quartic = replace(given, network=replace(given.network, modules=(wells, given.network.modules[1])))
+    write_network(network, quartic)
+    result = ais("thermo", "audit", network, "--out", out)
+    assert result.exit_code == 2
+    assert "12 of 24 nodes have quartic wells; expected none" in said(result)
     (tmp_path / "file").write_text("")
     result = ais("thermo", "audit", substrate, "--out", tmp_path / "file")
     assert result.exit_code == 2
     assert "can't write to" in said(result)
 
 
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("realization", ["exact", "ideal"])
 def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, realization: str) -> None:
     result = ais("thermo", "audit", substrate, "--out", tmp_path, "--realization", realization)
@@ -131,7 +148,13 @@ def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, 
     error = found["operating_point_relative_error"]
     if realization == "exact":
         assert error is None  # no circuit was asked
+        assert found["transients"] is None
     else:
+        over_time = found["transients"]
+        assert over_time["settling"]["slowest_error"] < 0.02
+        assert over_time["settling"]["time_error"] < 0.02
+        assert over_time["noise"].keys() == {"isotropic", "johnson"}
+        assert "Readouts of" in (tmp_path / "audit.md").read_text()
         assert 0 < error < 1e-6
         assert "operating points in ngspice" in said(result)
     assert {"constant", "no_skip", "interface_only", "oracle_exact"} <= found["baselines"].keys()
@@ -153,6 +176,7 @@ def test_audit_writes_table_figure_and_numbers(substrate: Path, tmp_path: Path, 
     assert "0.9906" not in json.dumps(ours)
 
 
+@pytest.mark.usefixtures("short_runs")
 def test_what_a_technology_cannot_make_is_refused_or_clipped(substrate: Path, tmp_path: Path) -> None:
     result = ais("thermo", "audit", substrate, "--out", tmp_path / "a", "--realization", "passive")
     assert result.exit_code == 2
@@ -220,6 +244,18 @@ def test_the_audit_of_the_trained_network(tmp_path: Path) -> None:
     assert found["baselines"]["constant"] > found["regimes"]["full"]
     # thermal noise at the published temperature drowns what tells inputs apart
     assert found["averaging"][0]["samples"] > 100
+    settling = found["transients"]["settling"]
+    assert settling["slowest_error"] < 0.02
+    assert settling["slowest_predicted"][0] == pytest.approx(1 / found["spectrum"]["smallest"])
+    assert settling["time_error"] < 0.02
+    isotropic, johnson = (found["transients"]["noise"][kind] for kind in ("isotropic", "johnson"))
+    for row in (*isotropic["lengths"], *johnson["lengths"]):
+        assert row["variance"] == pytest.approx(row["expected"], rel=0.01, abs=4 * row["error"])
+    # the negative control
+    first = johnson["lengths"][0]
+    assert abs(first["variance"] - johnson["boltzmann"]) > 10 * first["error"]
+    needed = isotropic["time_needed"]
+    assert needed["measured"] == pytest.approx(found["averaging"][0]["time"], abs=4 * needed["error"])
 
 
 @pytest.mark.parametrize("command", [["thermo"], ["thermo", "build"], ["thermo", "audit"]])

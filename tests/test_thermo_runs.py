@@ -86,6 +86,11 @@ def test_a_run_is_what_linear_algebra_says(file: Path, tmp_path: Path) -> None:
         "testbench.cir",
     ]
     assert not (tmp_path / "out" / "partial").exists()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "6 / 6" in page
+    assert "Settling" in page
+    assert "no noise: inputs are at rest" in page
+    assert "http" not in page.replace("http-equiv", "")
 
 
 def test_a_run_under_noise_averages_it(file: Path, tmp_path: Path, compiling: Simulator) -> None:
@@ -224,7 +229,8 @@ def test_compile_writes_a_netlist_of_every_dialect(file: Path, tmp_path: Path, d
         "--sample", 3, "--bias-bits", 7,
     )  # fmt: skip
     assert code == 0, said
-    assert "rank 2: 40 transconductors (4Dk) where products would take 50 (2D²); as many at rank 2.5" in said
+    wiring = "rank 2: 40 transconductors (4Dk) through 4 summing buses, where products would take 50 (2D²)"
+    assert f"{wiring}; as many at rank 2.5" in said
     texts = {path.name: path.read_text() for path in tmp_path.iterdir()}
     read = (
         read_spectre(texts, "testbench.scs") if dialect == "spectre" else read_spice(texts, "testbench.cir")
@@ -237,6 +243,10 @@ def test_compile_writes_a_netlist_of_every_dialect(file: Path, tmp_path: Path, d
         numbers["vccs"],
         70,
     )
+    assert "forces converters of 7 bits and a sign, one a node:" in said
+    bench = texts["testbench.scs" if dialect == "spectre" else "testbench.cir"]
+    assert "elements: " in bench
+    assert "through 4 summing buses" in bench
     assert set(read.parameters) >= {"ais_g", "ais_c", "ais_v", "ais_bus", "ais_lsb"}
 
 

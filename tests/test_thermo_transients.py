@@ -20,6 +20,7 @@ from emulator.thermo.grid_covariance import grid_covariance
 from emulator.thermo.ornstein_uhlenbeck import ornstein_uhlenbeck
 from emulator.thermo.relaxation import relaxation, settling_time
 from emulator.thermo.sampling import (
+    NoiseKind,
     averaged,
     covariance_error,
     expected_covariance,
@@ -34,7 +35,7 @@ from netlists.core import Array
 from netlists.johnson import johnson_matrix
 from netlists.network import LangevinNetwork, one_module
 from netlists.network_core import network_core
-from netlists.noise import NoiseError, kept_variance
+from netlists.noise import Noise, NoiseError, kept_variance
 from netlists.scaling import NetworkScaling
 
 SCALING = NetworkScaling(tau=1e-8, capacitance=1e-11)
@@ -271,6 +272,45 @@ def test_an_average_is_worth_its_correlation_times(compiling: Simulator) -> None
         wanted = float(averaged_noise(network, np.array([length * found.spacing]))[0])
         # rms over blocks and nodes; the slowest modes share most of it, so that it is worth a few nodes a block
         assert measured == pytest.approx(wanted, rel=4 / math.sqrt(2 * 3 * len(blocks))), times
+
+
+@pytest.mark.parametrize("name", ["ideal", "differential"])
+@pytest.mark.parametrize("kind", ["isotropic", "johnson"])
+def test_elements_under_noise_go_where_cells_go(
+    any_simulator: Simulator, name: TechnologyName, kind: NoiseKind
+) -> None:
+    """The same numbers, by current sources into the nodes or by cells with a source each: path by path."""
+    network = random_network((4, 3), rank=2, seed=2, kt=0.3)
+    circuit, _ = circuit_of(network, NetworkSettings(realization=name, scaling=SCALING))
+    ability, rest = find_capabilities(any_simulator), rest_of(network)
+    drive = injection(network, kind, 5, made=circuit.conductances, scaling=SCALING)
+    duration, noise = 40 * drive.grid.step, Noise(drive.grid, 3)
+    one = run_elements(any_simulator, ability, circuit, network.bias, duration, rest, noise=noise)
+    prepared = cells(
+        network, network.bias, duration, 160, ability, SCALING, noise=drive.grid, devices="behavioural"
+    )
+    other = run_cells(any_simulator, prepared, rest, noise)
+    at = drive.grid.step * np.arange(1, 40)
+    found, wanted = (
+        np.stack([np.interp(at, run.time, column) for column in run.states.T], axis=1) for run in (one, other)
+    )
+    # behind each grid point ngspice begins anew with a step of backward Euler
+    assert np.sqrt(np.mean((found - wanted) ** 2)) < 0.005 * np.std(wanted - rest)
+
+
+def test_without_compiled_cells_it_is_the_elements_that_are_sampled(simulator: Simulator) -> None:
+    network = random_network((3,), seed=6, kt=0.2)
+    circuit, _ = circuit_of(network, NetworkSettings(scaling=SCALING))
+    drive, rest = injection(network, "isotropic", 2), rest_of(network)
+    old = replace(find_capabilities(simulator), osdi=False)
+    found = [
+        sample_equilibrium(
+            simulator, old, network, network.bias, drive, SCALING, rest, 60, circuit=given
+        ).states
+        for given in (circuit, None)
+    ]
+    assert np.abs(found[0] - found[1]).max() < 0.01 * np.std(found[1] - rest)
+    assert (found[0] != found[1]).any()
 
 
 def test_the_same_noise_is_the_same_run(compiling: Simulator) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emulator.campaign.starts import one_of_each, rows_of, starts_of
 from emulator.campaign.store import Store, StoredPoint
 from emulator.campaign.work import CPU, WORST_WINDOW
+from emulator.estimate import Estimate, resampled, rms, share_of_codes
 from emulator.features import Extractor
-from emulator.quality import FEWEST, LEVEL, RESAMPLES, Metric, quality, share_interval
+from emulator.quality import Metric, quality
+from emulator.starts import one_of_each, starts_of
 from emulator.verdict import Verdict
 from netlists.core import Array, Index
 
@@ -24,20 +25,6 @@ MOST_COMPARED = 512  # starts of a setting that distances between distributions 
 SHOWN = 12  # samples of a setting kept to be looked at
 
 Values = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure of the samples, and the 95 % interval of what more of them would come to; NaN if not known."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def known(self) -> bool:
-        """Whether there are enough samples for an interval."""
-        return math.isfinite(self.low)
 
 
 @dataclass(frozen=True)
@@ -185,42 +172,15 @@ def _figures(
     for name, share in ((f"{of}_precision", found.precision), (f"{of}_recall", found.recall)):
         if math.isfinite(share.measured):
             yield name, _of(share)
-    yield "trained_pixel", _resampled(done["crosscheck/trained_pixel_rms"], starts, _rms)
-    yield "pixel", _resampled(done["crosscheck/pixel_rms"], starts, _rms)
-    yield "codes", _share(done["crosscheck/codes_within_1lsb"], starts, made.shape[1])
-    yield "defect", _resampled(done[WORST_WINDOW], starts, lambda values: np.median(values, axis=-1))
+    yield "trained_pixel", resampled(done["crosscheck/trained_pixel_rms"], rms, starts)
+    yield "pixel", resampled(done["crosscheck/pixel_rms"], rms, starts)
+    yield "codes", share_of_codes(done["crosscheck/codes_within_1lsb"], made.shape[1], starts)
+    yield "defect", resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1), starts)
 
 
 def _of(metric: Metric) -> Estimate:
     value = metric.estimate if math.isfinite(metric.estimate) else metric.measured
     return Estimate(value, metric.low, metric.high)
-
-
-def _rms(values: Array) -> Array:
-    return np.asarray(np.sqrt(np.mean(values**2, axis=-1)))
-
-
-def _resampled(values: Array, starts: Index, figure: Callable[[Array], Array]) -> Estimate:
-    """A figure (…, S) → (…), with the bootstrap's percentiles; starts are resampled, each with all its samples."""
-    rows = rows_of(starts)
-    if len(rows) < FEWEST:
-        return Estimate(float(figure(values)), math.nan, math.nan)
-    drawn = rows[np.random.default_rng(0).integers(0, len(rows), (RESAMPLES, len(rows)))]
-    low, high = np.quantile(figure(values[drawn.reshape(RESAMPLES, -1)]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(figure(values)), float(low), float(high))
-
-
-def _share(shares: Array, starts: Index, codes: int) -> Estimate:
-    """The mean of a share of the codes of each sample; codes that go together count for less than as many single ones.
-
-    How much less is seen in how the starts vary. If all are alike, nothing is seen of it: all codes count.
-    """
-    mean = float(np.mean(shares))
-    of_each = np.bincount(starts, shares) / np.bincount(starts)
-    if len(of_each) < FEWEST:
-        return Estimate(mean, math.nan, math.nan)
-    variance = float(np.var(of_each, ddof=1)) / len(of_each)
-    return Estimate(mean, *share_interval(mean, variance, len(shares) * codes))
 
 
 # -- where quality falls -------------------------------------------------------------------------------------

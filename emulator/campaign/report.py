@@ -16,7 +16,6 @@ from emulator.campaign.analysis import (
     REPLICATES,
     TO_DATA,
     TO_TRAINED,
-    Estimate,
     Fall,
     Setting,
     axes_of,
@@ -29,6 +28,7 @@ from emulator.campaign.names import in_words, meaning_of, unit
 from emulator.campaign.store import Store
 from emulator.campaign.tally import duration
 from emulator.conclusion import figure, percent
+from emulator.estimate import Estimate
 from emulator.page import as_data, page_environment
 from netlists.files import write_text_whole, write_whole
 from netlists.printable import printable

@@ -74,11 +74,14 @@ class EnergyFigure(_Frozen):
         name: what the figure is called.
         shares: parts inside, each once.
         outside: parts that are not, each with the reason.
+        joint: between which the sum lies, in joules, where shares can't all err to one side (they rest on numbers
+            found together); None: they can.
     """
 
     name: str = Field(min_length=1)
     shares: tuple[Share, ...] = Field(min_length=1)
     outside: dict[PartName, str]
+    joint: tuple[Joules, Joules] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -93,6 +96,12 @@ class EnergyFigure(_Frozen):
         }.items():
             if parts:
                 msg = f"{self.name}: {', '.join(parts)} {what}"
+                raise ValueError(msg)
+        if self.joint is not None:
+            low, high = self.joint
+            slack = 1e-12 * self.joules  # of adding up
+            if not low - slack <= self.joules <= high + slack:
+                msg = f"{self.name}: {self.joules:g} J does not lie between {low:g} and {high:g} J"
                 raise ValueError(msg)
         return self
 
@@ -109,5 +118,7 @@ class EnergyFigure(_Frozen):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Between which the sum lies if all shares err to the same side, in joules."""
+        """Between which the sum lies, in joules: ``joint``, else where it is if all shares err to the same side."""
+        if self.joint is not None:
+            return self.joint
         return math.fsum(share.low for share in self.shares), math.fsum(share.high for share in self.shares)

@@ -10,6 +10,7 @@ from emulator.figures import BLUE, FAINT, INK, ORANGE, RED, WIDTH, drawing, png
 from emulator.thermo import published
 from emulator.thermo.audit import Audit
 from emulator.thermo.audit_files import BASELINES, REGIMES
+from emulator.thermo.audit_noise import NoisyReadout
 from emulator.thermo.thermal import averaged_noise, distances
 
 DPI = 150
@@ -18,14 +19,18 @@ DPI = 150
 def audit_figure(audit: Audit) -> bytes:
     """PNG of an audit. Published figures are open circles, of a colour of their own."""
     with drawing():
-        figure = Figure(figsize=(WIDTH, 8.0), layout="constrained")
-        (scores, centred), (ranks, spectrum), (settling, averaging) = figure.subplots(3, 2)
+        noisy = bool(_noise(audit))
+        figure = Figure(figsize=(WIDTH, 10.7 if noisy else 8.0), layout="constrained")
+        (scores, centred), (ranks, spectrum), (settling, averaging), *last = figure.subplots(3 + noisy, 2)
         _cosines(scores, audit)
         _centred(centred, audit)
         _ranks(ranks, audit)
         _spectrum(spectrum, audit)
         _settling(settling, audit)
         _averaging(averaging, audit)
+        for left, right in last:
+            _readouts(left, audit)
+            _deviations(right, audit)
         return png(figure, DPI)
 
 
@@ -108,9 +113,17 @@ def _settling(axes: Axes, audit: Audit) -> None:
     settled = audit.settling
     times = np.linspace(0, 1.5 * max(settled.time, settled.bound), 200)
     curve = distances(audit.substrate.network, audit.equilibria, times)
-    axes.semilogy(times, curve, color=BLUE, label="decoder")
+    axes.semilogy(times, curve, color=BLUE, label="linear algebra, all inputs")
     axes.semilogy(times, np.exp(-times / settled.slowest), "--", color=FAINT, label="exp(−λ_min t)")
     axes.axhline(settled.tolerance, color=ORANGE, linewidth=0.9)
+    if audit.transients is not None:
+        found = audit.transients.settling
+        axes.semilogy(
+            found.curve_time, found.curve, color=ORANGE, linewidth=3, alpha=0.5, zorder=1.5,
+            label=f"circuit, {len(found.times)} inputs",
+        )  # fmt: skip
+        axes.set_xlim(0, times[-1])
+        axes.set_ylim(bottom=0.5 * curve[-1])
     axes.set_xlabel("model time")
     axes.set_ylabel("distance, relative")
     axes.legend(loc="upper right")
@@ -120,12 +133,69 @@ def _averaging(axes: Axes, audit: Audit) -> None:
     axes.set_title(f"Thermal noise left in an average, kT = {audit.substrate.network.kt:g}")
     end = max([row.time for row in audit.averaging] + [audit.settling.bound])
     times = np.geomspace(1e-2 * audit.settling.slowest, 2 * end, 200)
-    axes.loglog(times, averaged_noise(audit.substrate.network, times), color=BLUE, label="noise of a node")
+    axes.loglog(times, averaged_noise(audit.substrate.network, times), color=BLUE, label="closed form")
+    for found, colour in zip(_noise(audit), (BLUE, RED), strict=False):
+        rows = found.lengths
+        axes.errorbar(
+            [row.time for row in rows], [row.variance**0.5 for row in rows],
+            [row.error / (2 * row.variance**0.5) for row in rows], fmt="o", markersize=4, color=colour,
+            label=f"circuit, {found.kind}",
+        )  # fmt: skip
+        if found.kind == "isotropic":
+            axes.plot(found.total_time, found.residual, "s", color=colour, markersize=5, label="all its runs")
+        else:
+            axes.plot([row.time for row in rows], [row.expected**0.5 for row in rows], "--", color=colour)
     for row, style in zip(audit.averaging, ("-", "--"), strict=False):
-        axes.axhline(
-            row.ratio * row.signal, color=ORANGE, linewidth=0.9, linestyle=style,
-            label=f"{row.ratio:g} × what tells inputs apart",
+        axes.axhline(row.ratio * row.signal, color=ORANGE, linewidth=0.9, linestyle=style)
+        axes.annotate(
+            f"{row.ratio:g} × what tells inputs apart", (0.02, row.ratio * row.signal), (0, 2),
+            xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8, color=ORANGE,
         )  # fmt: skip
     axes.set_xlabel("averaged over, model time")
     axes.set_ylabel("rms")
+    axes.legend(loc="upper right")
+
+
+def _noise(audit: Audit) -> list[NoisyReadout]:
+    return audit.transients.noise if audit.transients else []
+
+
+def _readouts(axes: Axes, audit: Audit) -> None:
+    axes.set_title("Decoder cosine of averaged readouts, full pipeline")
+    for found, colour in zip(_noise(audit), (BLUE, RED), strict=False):
+        rows = found.lengths
+        times = [row.correlation_times for row in rows]
+        axes.errorbar(
+            times, [row.cosine for row in rows], [row.cosine_error for row in rows], fmt="o", markersize=4,
+            color=colour, label=f"circuit, {found.kind}",
+        )  # fmt: skip
+        axes.plot(times, [row.cosine_expected for row in rows], color=colour, linewidth=0.9)
+        axes.axhline(found.resting_cosine, color=FAINT, linewidth=0.9, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_ylim(top=1.05)
+    axes.set_xlabel("averaged over, correlation times")
+    axes.legend(loc="lower right")
+
+
+def _deviations(axes: Axes, audit: Audit) -> None:
+    axes.set_title("1 − centred R² of averaged readouts, full pipeline")
+    for found, colour in zip(_noise(audit), (BLUE, RED), strict=False):
+        rows = found.lengths
+        times = [row.correlation_times for row in rows]
+        axes.plot(
+            times,
+            [1 - row.r2 for row in rows],
+            "o",
+            markersize=4,
+            color=colour,
+            label=f"circuit, {found.kind}",
+        )
+        axes.plot(times, [1 - row.r2_expected for row in rows], color=colour, linewidth=0.9)
+        axes.axhline(1 - found.resting_r2, color=FAINT, linewidth=0.9, linestyle="--")
+    axes.axhline(1, color=ORANGE, linewidth=0.9)
+    axes.annotate("a constant", (0.02, 1), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                  fontsize=8, color=ORANGE)  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("averaged over, correlation times")
     axes.legend(loc="upper right")

@@ -10,6 +10,7 @@ from typing import Any
 
 from emulator.thermo import published
 from emulator.thermo.audit import Audit
+from emulator.thermo.audit_tables import HEADINGS, length_rows, transient_rows, transients_json
 from emulator.thermo.evaluation import Score
 from emulator.thermo.findings import findings
 from netlists.files import write_text_whole, write_whole
@@ -82,6 +83,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "wiring": asdict(audit.wiring),
         "settling": asdict(audit.settling),
         "averaging": [asdict(row) for row in audit.averaging],
+        "transients": transients_json(audit.transients) if audit.transients else None,
         "published": {
             "source": published.SOURCE, "regimes": dict(published.COSINES), "decoder_shift": published.SHIFT,
             "interface_parameters": published.INTERFACE_PARAMETERS,
@@ -164,4 +166,37 @@ def as_markdown(audit: Audit) -> str:
             ("not positive definite", "") if row.shift is None else (f"{row.shift:.2%}", f"{row.cosine:.4f}")
         )
         lines.append(f"| {row.rank} | {row.smallest_eigenvalue:.4f} | {shift} | {cosine} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_transients(audit)]) + "\n"
+
+
+_NOISES = {
+    "isotropic": "isotropic noise (the Boltzmann answer)",
+    "johnson": "Johnson noise (of the conductances: the negative control)",
+}
+
+
+def _transients(audit: Audit) -> Iterator[str]:
+    """The tables of what was simulated over time."""
+    found = audit.transients
+    if found is None:
+        return
+    yield from (
+        "",
+        f"Over time, in ngspice: settling element by element, noise by {found.devices}. Model time units; "
+        "closed forms under noise are on its grid, which takes a few percent of an instant's variance, and nothing of "
+        "a long average's.",
+        "",
+        "| | circuit | linear algebra |",
+        "|---|---|---|",
+    )
+    yield from (f"| {name} | {ours} | {exact} |" for name, ours, exact in transient_rows(found))
+    for noise in found.noise:
+        yield from (
+            "",
+            f"Readouts of {noise.runs} inputs under {_NOISES[noise.kind]}, averaged; the correlation time is "
+            f"{noise.correlation_time:.3g}:",
+            "",
+            f"| {' | '.join(HEADINGS)} |",
+            f"|{'---|' * len(HEADINGS)}",
+        )
+        yield from (f"| {' | '.join(row)} |" for row in length_rows(noise))

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.conductances import Ota, TechnologyName, technology
+from device_models.elements import Source
 from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.simulator import Simulator
 from netlists.bias import BiasConverter
@@ -133,9 +134,10 @@ def element_deck(
     analysis: Analysis,
     ability: Capabilities,
     start: Array | None = None,
+    sources: tuple[Source, ...] = (),
 ) -> Deck:
     """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for."""
-    design = network_design(circuit, bias, analysis, start)
+    design = network_design(circuit, bias, analysis, start, sources=sources)
     counts = circuit.inventory(design.bench)
     stop = analysis.stop if isinstance(analysis, Transient) else None
     text = write_design_deck(with_klu(design, ability), "ngspice")

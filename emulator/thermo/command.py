@@ -12,17 +12,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
 from emulator.doctor import find_capabilities
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
 from emulator.thermo.audit import Audit
 from emulator.thermo.audit import audit as audit_file
 from emulator.thermo.audit_files import other_rows, score_rows, write_audit
+from emulator.thermo.audit_transients import CircuitTransients
 from emulator.thermo.build import Built, Design
 from emulator.thermo.build import build as build_substrate
 from emulator.thermo.circuit import CircuitFailed, CircuitSolver, NetworkSettings, circuit_of
 from emulator.thermo.findings import findings
+from emulator.thermo.spu_command import spu
 from netlists.activations import Activations, ActivationsError, read_activations
 from netlists.bilinear import wiring
 from netlists.conductances import ConductanceError
@@ -36,6 +38,9 @@ EXACT: Final = "exact"
 Realization = Literal["exact", "ideal", "passive", "differential", "ota"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+app.command(epilog="Example: ais thermo spu gaussian.h5 --out out/spu")(spu)
 
 
 @app.callback()
@@ -157,6 +162,8 @@ def audit(
     """
     with _unusable_input():
         file = read_network(substrate)
+        if out.exists() and not out.is_dir():
+            stop(UNUSABLE, f"can't write to {out}: it is no folder")
         if realization == EXACT:
             found = audit_file(file, split=split)
         else:
@@ -181,12 +188,14 @@ def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> 
     _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
     for remark in remarks:
         errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
-    with Simulator() as simulator:
+    with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
         ability = find_capabilities(simulator)
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
             said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
-        return audit_file(file, CircuitSolver(simulator, ability, settings), said, split)
+        solve = CircuitSolver(simulator, ability, settings)
+        run = CircuitTransients(simulator, ability, settings)
+        return audit_file(file, solve, said, split, run, stage)
 
 
 def _tables(found: Audit) -> Iterator[Table]:

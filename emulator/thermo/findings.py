@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.thermo.audit import Audit
+from emulator.thermo.audit_noise import NoisyReadout
 
 # baselines that compute nothing of the input, or nothing with the skip or the substrate
 RIVALS = {
@@ -44,7 +45,18 @@ def findings(audit: Audit) -> list[str]:
             f"times what tells inputs apart: averaging it down takes {needed.time / audit.settling.time:,.0f} times as "
             "long as settling."
         )
+    if audit.transients is not None and audit.transients.noise:
+        said.append(_in_the_circuit(audit.transients.noise[0]))
     return said
+
+
+def _in_the_circuit(noise: NoisyReadout) -> str:
+    first, last = noise.lengths[0], noise.lengths[-1]
+    return (
+        f"In the circuit one instant of the full pipeline scores a cosine of {first.cosine:.2f}, and an average over "
+        f"{last.correlation_times:.0f} correlation times {last.cosine:.2f} (at rest {noise.resting_cosine:.2f}); its "
+        f"centred R² is then still {last.r2:.3g} (at rest {noise.resting_r2:.2f})."
+    )
 
 
 def _listed(names: list[str]) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 from emulator.netlist_files import Dialect, NetlistError
 from emulator.thermo.circuit import NetworkSettings, circuit_of
 from netlists.bilinear import wiring
-from netlists.circuit import Inventory
 from netlists.core import Array
 from netlists.dialects.write import write_design_files
 from netlists.network_circuit import NetworkCircuit
@@ -28,14 +27,12 @@ class NetworkNetlist:
     Attributes:
         title: what it is, in a line.
         files: name to content.
-        inventory: elements by kind.
-        facts: what else a user should know: name and value.
+        facts: what it holds and what a user should know: name and value.
         remarks: what a user should be warned of.
     """
 
     title: str
     files: Mapping[str, str]
-    inventory: Inventory
     facts: tuple[tuple[str, str], ...]
     remarks: tuple[str, ...]
 
@@ -82,6 +79,7 @@ def network_netlist(
     design = network_design(
         circuit, biases[sample], settling(circuit.scaling, duration, reltol),
         notes=(
+            *(f"{what}: {value}" for what, value in [*counted_facts(circuit, biases[sample]), *_wiring_facts(circuit)]),
             f"Input {sample} of {name}: its force steps from 0 at time 0, and the run lasts {TIME_CONSTANTS:g} time "
             f"constants of the slowest mode",
         ),
@@ -90,11 +88,12 @@ def network_netlist(
         files = write_design_files(design, dialect)
     except ValueError as error:  # what the dialect lacks, by element
         raise NetlistError(str(error)) from error
-    counted = circuit.inventory(design.bench)
-    return NetworkNetlist(circuit.title, files, counted, tuple(_facts(circuit, duration)), remarks)
+    facts = [*counted_facts(circuit, biases[sample]), *circuit_facts(circuit, duration)]
+    return NetworkNetlist(circuit.title, files, tuple(facts), remarks)
 
 
-def _facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:
+def circuit_facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:
+    """What the circuit is made of and how it is scaled, as name and value."""
     made, scaling = circuit.conductances, circuit.scaling
     couplings = np.concatenate([module.strength for module in made.modules])
     own = np.concatenate([module.own for module in made.modules])
@@ -107,14 +106,9 @@ def _facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:
         ),
         ("own conductances", f"{int((own > 0).sum())} positive, {int((own < 0).sum())} negative"),
     ]
-    for number, skip in enumerate(made.skips, 1):
-        counts = wiring(skip)
-        found.append((
-            f"skip {number}",
-            f"rank {skip.rank}: {counts.bus} transconductors (4Dk) where products would take {counts.dense} (2D²); as "
-            f"many at rank {counts.break_even:g}",
-        ))  # fmt: skip
     found += [
+        *_wiring_facts(circuit),
+        ("forces", _forces_said(circuit)),
         (
             "unit",
             f"{scaling.volts:g} V of state, {scaling.conductance:.4g} S, {scaling.current:.4g} A of force",
@@ -122,3 +116,32 @@ def _facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:
         ("time", f"tau = {scaling.tau:.6g} s; the bench runs {scaling.seconds(duration):.4g} s"),
     ]
     return found
+
+
+def counted_facts(circuit: NetworkCircuit, bias: Array) -> list[tuple[str, str]]:
+    """Elements and unknowns of the netlist under (N,) forces."""
+    counted = circuit.inventory(circuit.bench(bias))
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counted.devices.items()) if count)
+    return [("elements", f"{sum(counted.devices.values()):,} ({kinds}); {counted.unknowns:,} unknowns")]
+
+
+def _wiring_facts(circuit: NetworkCircuit) -> list[tuple[str, str]]:
+    found = []
+    for number, skip in enumerate(circuit.conductances.skips, 1):
+        counts = wiring(skip)
+        found.append((
+            f"skip {number}",
+            f"rank {skip.rank}: {counts.bus} transconductors (4Dk) through {2 * skip.rank} summing buses, where "
+            f"products would take {counts.dense} (2D²); as many at rank {counts.break_even:g}",
+        ))  # fmt: skip
+    return found
+
+
+def _forces_said(circuit: NetworkCircuit) -> str:
+    converter = circuit.converter
+    if converter is None:
+        return "ideal current sources, one a node"
+    return (
+        f"converters of {converter.bits} bits and a sign, one a node: {converter.lsb * circuit.scaling.current:.4g} A "
+        f"a code, full scale {converter.full_scale * circuit.scaling.current:.4g} A"
+    )

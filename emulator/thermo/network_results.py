@@ -17,6 +17,7 @@ from netlists.printable import printable
 
 FORMAT, VERSION = "ais-network-results", 1
 LARGEST_DATASET = 300_000_000
+ENERGY = "energy"  # the group that files of earlier versions do not have
 
 # letters: N nodes, V visible nodes, R rows of a settling transient, L lengths of averages
 ROWS: Mapping[str, Column] = {
@@ -29,6 +30,7 @@ ROWS: Mapping[str, Column] = {
     "rest/error_network": Column("operating point against the network as trained, relative"),
     "settling/rate_error": Column("largest relative error of a mode's measured rate; NaN if not simulated"),
     "settling/modes": Column("modes whose rate was measured", kinds="iu"),
+    "settling/rates": Column("measured rate of each mode, from the slowest on; NaN if not measured", "N"),
     "settling/slowest": Column("measured time constant of the slowest of them, model time"),
     "settling/time": Column("until the visible nodes stay within 1 % of rest, model time"),
     "settling/row_time": Column("model time of each row", "R"),
@@ -41,12 +43,19 @@ ROWS: Mapping[str, Column] = {
     "equilibrium/boltzmann_error": Column("Frobenius error of the covariance against kT M⁻¹"),
     "averaging/times": Column("lengths of averages, in time constants of the slowest mode", "L"),
     "averaging/variance": Column("mean variance of a visible node's average over each", "L"),
-    "averaging/expected": Column("the same in closed form, of isotropic noise on the trained network; else NaN", "L"),
+    "averaging/expected": Column("the same in closed form, on the noise's grid; NaN with quartic wells", "L"),
     "readout/analog": Column("visible nodes at the converter's input: averaged under noise, else at rest", "V"),
     "readout/analog_reference": Column("at rest, by linear algebra as made", "V"),
     "readout/codes": Column("ADC codes", "V", "iu"),
     "readout/codes_reference": Column("ADC codes of the reference", "V", "iu"),
     "readout/codes_within_1lsb": Column("share of the codes within 1 LSB of the reference's"),
+    "energy/seconds": Column("over which energies are taken: settling and averaging; NaN if not simulated"),
+    "energy/bias": Column("joules that the sources of the forces give to the nodes"),
+    "energy/own": Column("joules that the nodes' active conductances to ground deliver"),
+    "energy/couplings": Column("joules that active couplings and transconductors deliver, less what they absorb"),
+    "energy/heat": Column("joules that passive elements turn into heat"),
+    "energy/stored": Column("joules in the nodes' capacitors at the end"),
+    "energy/bias_charge": Column("coulomb that the converters of the forces draw"),
     "verdict/accepted": Column("whether all that was simulated is what linear algebra says", kinds="b"),
     "verdict/reason": Column("what is not, in a sentence", kinds="OU"),
     "timing/simulator_cpu": Column("processor seconds of the simulator, the operating points' shared evenly"),
@@ -98,7 +107,12 @@ def read_network_results(path: Path) -> NetworkResults:
             if attributes.get("format") != FORMAT or attributes.get("version") != VERSION:
                 raise ResultsError(f"{shown}: not a {FORMAT} file of version {VERSION}")
             reader, rows = hdf5.Reader(file), dict[str, npt.NDArray[Any]]()
-            for name, column in ROWS.items():
+            known = {
+                name: column
+                for name, column in ROWS.items()
+                if reader.has(ENERGY) or not name.startswith(f"{ENERGY}/")
+            }
+            for name, column in known.items():
                 item = reader.dataset(name, "one row an input")
                 values = None if item is None else reader.values(name, item, LARGEST_DATASET)
                 if values is not None and (
@@ -113,7 +127,8 @@ def read_network_results(path: Path) -> NetworkResults:
         raise ResultsError(f"{shown}: {error}") from error
     if reader.problems or len({len(column) for column in rows.values()}) != 1:
         raise ResultsError(f"{shown}: {'; '.join(reader.problems) or 'datasets of different lengths'}")
-    return NetworkResults(rows, attributes)
+    unknown = np.full(len(rows["inputs/index"]), np.nan)
+    return NetworkResults({name: rows.get(name, unknown) for name in ROWS}, attributes)
 
 
 def gather(parts: Sequence[NetworkResults], attributes: Mapping[str, Any]) -> NetworkResults:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from device_models.adc import digitise
+from emulator.energy.network import NetworkEnergy, network_energy, until
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
@@ -22,7 +23,6 @@ from emulator.thermo.sampling import (
     expected_covariance,
     sample_equilibrium,
 )
-from emulator.thermo.thermal import averaged_noise
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array, Index
 from netlists.network import NetworkError
@@ -32,6 +32,7 @@ SETTLED = 0.01
 ROWS = 200
 AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
 REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
+NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
 SPREAD = 2.0  # times its standard error, that a covariance may be off
 
 
@@ -125,7 +126,9 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     visible = plan.network.visible
     rows: dict[str, Any] = {
         "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
+        "settling/rates": np.full(plan.network.nodes, math.nan),
         "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
+        **NOT_SIMULATED.rows,
     }  # fmt: skip
     # where rates depend on the state, no mode has one on the way
     if index >= plan.settings.settle or plan.network.quartic.any():
@@ -135,12 +138,18 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     except CircuitFailed as failure:
         return Part(rows, [f"settling: {failure}"])
     found = relaxation(run, rest, plan.matrix)
+    rows["settling/rates"][found.numbers] = found.measured
     at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
+    settled = settling_time(run, rest, visible, SETTLED)
     rows |= {
         "settling/rate_error": found.error, "settling/modes": len(found.rates), "settling/slowest": found.slowest,
-        "settling/time": settling_time(run, rest, visible, SETTLED),
+        "settling/time": settled,
         "settling/row_time": run.time[at], "settling/visible": run.states[np.ix_(at, visible)],
     }  # fmt: skip
+    # a readout under noise goes on for its average, at rest on the mean
+    averages = plan.settings.averaging / plan.slowest if plan.drive is not None else 0.0
+    over = until(run.time, run.states, settled, averages)
+    rows |= network_energy(plan.circuit, plan.forces[index], *over).rows
     # an amplifier's pole is part of the circuit and not of the matrix
     checked = plan.circuit.technology.name != "ota"
     wrong = checked and not found.error <= RATE_TOLERANCE
@@ -177,7 +186,7 @@ def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     try:
         found = sample_equilibrium(
             simulator, ability, plan.network, plan.forces[index], plan.drive, plan.circuit.scaling, rest, points,
-            index, plan.matrix,
+            index, plan.matrix, plan.circuit,
         )  # fmt: skip
     except CircuitFailed as failure:
         return Part(rows, [f"under noise: {failure}"])
@@ -200,18 +209,26 @@ def _against_closed_forms(plan: Plan, found: Equilibrium, lengths: Array, rows: 
         "equilibrium/covariance_bound": bound,
         "equilibrium/boltzmann_error": covariance_error(plan.matrix, found, boltzmann)[0],
     }  # fmt: skip
-    if plan.drive.kind == "isotropic":
-        rows["averaging/expected"] = averaged_noise(plan.network, lengths / plan.slowest) ** 2
+    shown = plan.network.visible
+    rows["averaging/expected"] = np.array([
+        np.diag(expected_covariance(plan.matrix, plan.drive, points))[shown].mean()
+        for points in _points(found, lengths / plan.slowest)
+    ])  # fmt: skip
     if error <= SPREAD * bound:
         return []
     return [f"covariance off by {error:.2g}, {error / bound:.2g} standard errors"]
 
 
+def _points(found: Equilibrium, times: Array) -> list[int]:
+    """Grid points in averages over each of the times."""
+    return [max(1, round(time / found.spacing)) for time in times.tolist()]
+
+
 def _averages(found: Equilibrium, times: Array, shown: Index) -> Array:
     """(L,) mean variance of averages over each of the times, about the mean of the whole run; NaN of fewer than two."""
     variances = []
-    for time in times.tolist():
-        blocks = averaged(found, shown, max(1, round(time / found.spacing)))
+    for points in _points(found, times):
+        blocks = averaged(found, shown, points)
         # the mean that it is about is of these very blocks
         variances.append(float(np.mean(blocks.var(axis=0, ddof=1))) if len(blocks) > 1 else math.nan)
     return np.array(variances)

@@ -12,14 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator.claimed import FolderError, Kind, Mode, describe, remove, taken
+from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
+from emulator.core_facts import PROVENANCE, told_provenance
 from emulator.doctor import find_capabilities
+from emulator.folder import RECEIPT
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
+from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import Plan
+from emulator.thermo.network_report import network_report
 from emulator.thermo.network_results import (
     NetworkResults,
     gather,
@@ -34,11 +38,20 @@ from netlists.printable import printable
 
 Status = Callable[[str], None]
 
-RESULTS, NETLIST, PARTS, PART = "results.h5", "netlist", "partial/input-*.h5", "partial/input-{:05d}.h5"
+RESULTS, REPORT, NETLIST, PARTS, PART = (
+    "results.h5",
+    "report.html",
+    "netlist",
+    "partial/input-*.h5",
+    "partial/input-{:05d}.h5",
+)
 KIND = Kind(
     "run", "ais-network-run", "run.json",
     # what ngspice leaves beside the netlist is ours too
-    (RESULTS, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")), PARTS, "run.json"),
+    (
+        RESULTS, REPORT, RECEIPT, *(f"{NETLIST}/{name}" for name in (*sorted(DESIGN_FILES), "testbench.raw")),
+        PARTS, "run.json",
+    ),
     (NETLIST, "partial"),
 )  # fmt: skip
 
@@ -59,7 +72,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 _unpack(out)
             describe(
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
-                remarks=list(plan.remarks),
+                told=_told(plan), remarks=list(plan.remarks),
             )  # fmt: skip
             _write_netlist(plan, out / NETLIST)
             done = finished_inputs(out)
@@ -69,10 +82,11 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             )
             if todo:
                 _simulate(plan, simulator, ability, todo, out, identity, status)
-            results = gather([*finished_inputs(out).values()], identity)
+            results = gather([*finished_inputs(out).values()], identity | _told(plan))
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
+            _write_receipt_and_report(plan, out, results)
     return results
 
 
@@ -130,6 +144,27 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
         "noise_step": plan.drive.grid.step if plan.drive else 0.0,
         "settings": json.dumps(plan.settings.model_dump(mode="json")),
         "remarks": json.dumps(list(plan.remarks)),
+    }
+
+
+def _write_receipt_and_report(plan: Plan, out: Path, results: NetworkResults) -> None:
+    # receipts are made from folders too, and so know of this module
+    from emulator.receipt.make import receipt_from
+    from emulator.receipt.model import write_receipt
+    from emulator.receipt.sources import Sources
+
+    record = described(out, KIND)
+    receipt = receipt_from(Sources(results, record))
+    write_receipt(out / RECEIPT, receipt)
+    write_text_whole(out / REPORT, network_report(plan, results, record, receipt))
+
+
+def _told(plan: Plan) -> dict[str, str]:
+    """What results say beyond their identity."""
+    return {
+        NETWORK: NetworkFacts.of(plan.file.substrate).model_dump_json(),
+        PROVENANCE: told_provenance(plan.file.provenance),
+        ADC: plan.adc.model_dump_json(),
     }
 
 

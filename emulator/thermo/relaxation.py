@@ -22,11 +22,13 @@ class Relaxation:
     Attributes:
         rates: (K,) eigenvalues, ascending.
         measured: (K,) slopes of the logarithm of the modes' amplitudes.
+        numbers: (K,) which modes these are, counted from the slowest.
         modes: N, how many there are in all.
     """
 
     rates: Array
     measured: Array
+    numbers: Index
     modes: int
 
     @property
@@ -55,16 +57,17 @@ def relaxation(run: Run, rest: Array, matrix: Array) -> Relaxation:
     deviations = run.states - rest
     amplitudes = np.abs(deviations @ np.linalg.inv(right)[order].T)
     size = float(np.linalg.norm(deviations[0]))
-    rates, measured = [], []
-    for rate, amplitude in zip(values.real[order].tolist(), amplitudes.T, strict=True):
+    rates, measured, numbers = [], [], []
+    for number, (rate, amplitude) in enumerate(zip(values.real[order].tolist(), amplitudes.T, strict=True)):
         if amplitude[0] < FAINTEST * amplitudes[0].max():
             continue
         low = np.flatnonzero(amplitude < max(DECAYED * amplitude[0], FLOOR * size))
         end = int(low[0]) if len(low) else len(amplitude)
         if end >= FEWEST:
             rates.append(rate)
+            numbers.append(number)
             measured.append(-float(np.polyfit(run.time[:end], np.log(amplitude[:end]), 1)[0]))
-    return Relaxation(np.array(rates), np.array(measured), len(values))
+    return Relaxation(np.array(rates), np.array(measured), np.array(numbers, dtype=np.int64), len(values))
 
 
 def settling_time(run: Run, rest: Array, shown: Index, tolerance: float) -> float:

@@ -20,9 +20,9 @@ from emulator.thermo.circuit import CircuitFailed
 from emulator.thermo.netlist import network_netlist
 from emulator.thermo.network_plan import NetworkRunSettings, Plan, plan_network
 from emulator.thermo.network_results import NetworkResults
-from emulator.thermo.network_run import run_network
+from emulator.thermo.network_run import REPORT, run_network
 from emulator.thermo.options import network_settings
-from emulator.thermo.sections import over_averages, over_inputs
+from emulator.thermo.sections import over_averages, over_energy, over_inputs
 from netlists.bias import BiasError
 from netlists.conductances import ConductanceError
 from netlists.network import NetworkError
@@ -58,12 +58,7 @@ def compile_network_file(weights: Path, out: Path, dialect: Dialect, given: dict
             stop(UNUSABLE, f"can't write to {out}: {error}")
     _warn(found.remarks)
     table = Table(title=Text(printable(found.title)), show_header=False)
-    counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.inventory.devices.items()))
     for name, value in [
-        (
-            "elements",
-            f"{sum(found.inventory.devices.values()):,} ({counted}); {found.inventory.unknowns:,} unknowns",
-        ),
         *found.facts,
         ("files", ", ".join(str(out / name) for name in found.files)),
     ]:
@@ -98,7 +93,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
             stop(FAILED, f"{error}. {kept}")
     for table in _tables(plan, results):
         console.print(table)
-    console.print(Text(f"results: {printable(str(out / 'results.h5'), longest=None)}"), soft_wrap=True)
+    console.print(Text(f"report: {printable(str(out / REPORT), longest=None)}"), soft_wrap=True)
     failed = np.flatnonzero(~results.rows["verdict/accepted"])
     for k in failed[:MOST_REASONS].tolist():
         errors.print(Text(plain(f"input {k}: {results.rows['verdict/reason'][k]}")), soft_wrap=True)
@@ -122,6 +117,11 @@ def _tables(plan: Plan, results: NetworkResults) -> Iterator[Table]:
     for row in over_inputs(results):
         table.add_row(*row)
     yield table
+    if energies := list(over_energy(results)):
+        table = Table(title="Energy of an input", box=box.SIMPLE_HEAD, show_header=False)
+        for name, value, basis in energies:
+            table.add_row(name, value, Text(basis, style="dim"))
+        yield table
     if averages := list(over_averages(results)):
         table = _headed("Variance of a visible node's time average", "measured", "closed form")
         for row in averages:

@@ -8,15 +8,17 @@ from typing import Literal
 
 import numpy as np
 
+from emulator.devices import takes_compiled
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
-from emulator.thermo.grid_covariance import grid_covariance
+from emulator.thermo.grid_covariance import average_covariance
 from emulator.thermo.heun import LARGEST_STEP, largest_step
-from emulator.thermo.transients import cells, run_cells
+from emulator.thermo.transients import cells, run_cells, run_elements
 from netlists.conductances import Conductances
 from netlists.core import Array, Index
 from netlists.johnson import johnson_matrix
 from netlists.network import LangevinNetwork
+from netlists.network_circuit import NetworkCircuit
 from netlists.noise import LARGEST_LOSS, Mixing, Noise, NoiseError, NoiseGrid, kept_variance
 from netlists.scaling import NetworkScaling
 
@@ -123,10 +125,12 @@ class Equilibrium:
 def sample_equilibrium(
     simulator: Simulator, ability: Capabilities, network: LangevinNetwork, bias: Array, drive: Injection,
     scaling: NetworkScaling, rest: Array, points: int, sample: int = 0, matrix: Array | None = None,
+    circuit: NetworkCircuit | None = None,
 ) -> Equilibrium:  # fmt: skip
     """Runs a network under (N,) forces and noise from (N,) states of rest; keeps ``points`` grid points after burn-in.
 
-    ``matrix`` takes the place of M: that of the network as it can be made.
+    ``matrix`` takes the place of M: that of the network as it can be made. Where there are no compiled cells, the
+    elements of a ``circuit`` take the place of behavioural ones, as they are a quarter of the work.
 
     Raises:
         CircuitFailed: the simulation did not complete.
@@ -135,9 +139,13 @@ def sample_equilibrium(
     skipped = math.ceil(BURN_IN / _slowest(network) / grid.step)
     total = skipped + points
     duration = total * grid.step
-    steps = total * drive.substeps
-    prepared = cells(network, bias, duration, steps, ability, scaling, matrix=matrix, noise=grid)
-    run = run_cells(simulator, prepared, rest, Noise(grid, sample))
+    noise = Noise(grid, sample)
+    if circuit is not None and not takes_compiled(ability):
+        run = run_elements(simulator, ability, circuit, bias, duration, rest, noise=noise)
+    else:
+        steps = total * drive.substeps
+        prepared = cells(network, bias, duration, steps, ability, scaling, matrix=matrix, noise=grid)
+        run = run_cells(simulator, prepared, rest, noise)
     # the simulator's steps end on grid points, up to rounding
     index = np.searchsorted(run.time, grid.step * np.arange(skipped + 1, total + 1) * (1 - 1e-9))
     index = np.minimum(index, len(run.time) - 1)
@@ -153,9 +161,9 @@ def _slowest(network: LangevinNetwork) -> float:
     return float(max(np.abs(network.spectrum.eigenvalues).min(), 0.05 * fastest_pole(network)))
 
 
-def expected_covariance(matrix: Array, drive: Injection) -> Array:
-    """(N, N) covariance of states that relax by a matrix under this noise, on this grid."""
-    return grid_covariance(matrix, drive.currents, drive.grid.sigma**2 / 2, drive.grid.step)
+def expected_covariance(matrix: Array, drive: Injection, points: int = 1) -> Array:
+    """(N, N) covariance of states that relax by a matrix under this noise, on this grid; of the mean of ``points``."""
+    return average_covariance(matrix, drive.currents, drive.grid.sigma**2 / 2, drive.grid.step, points)
 
 
 def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tuple[float, float]:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
+from pydantic import ValidationError
 
+from emulator.energy.estimate import NotThere
+from emulator.energy.floors import thermal_floors
+from emulator.energy.network import balance, network_measured
+from emulator.energy.words import PART_NAMES, between, in_joules
+from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
 from netlists.network import NetworkError, require_confining
@@ -82,6 +89,25 @@ def over_averages(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
             yield said, f"{measured[:, k].mean():.4g}", f"{closed:.4g}" if np.isfinite(closed) else ""
 
 
+def over_energy(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
+    """Joules an input by part, what each rests on, and how far above thermal floors the sum is; nothing if unknown."""
+    figure = network_measured(results)
+    if isinstance(figure, NotThere):
+        return
+    for share in figure.shares:
+        part = "nodes" if share.part == "oscillators" else PART_NAMES[share.part]
+        said = f"{in_joules(share.joules)} ({between((share.low, share.high))})"
+        yield part, said, f"{share.kind}: {share.source}"
+    yield "together", in_joules(figure.joules), str(figure.kind)
+    nodes, visible = results.rows["inputs/force"].shape[1], results.rows["readout/codes"].shape[1]
+    with suppress(KeyError, ValidationError):  # settings not recorded, or of another version
+        settings = NetworkRunSettings.model_validate_json(str(results.attributes["settings"]))
+        for floor in thermal_floors(figure.joules, nodes, visible * settings.adc_bits):
+            yield floor.name, in_joules(floor.joules), f"{floor.ratio:.2g} times less"
+    worst = float(np.nanmax(np.abs(balance(results.rows))))
+    yield "given against lost and stored", f"{worst:.1g}", "the worst input's balance, relative"
+
+
 def network_run_sections(results: NetworkResults) -> list[Section]:
     """What was run, and the figures over inputs."""
     accepted = int(results.rows["verdict/accepted"].sum())
@@ -100,7 +126,9 @@ def network_run_sections(results: NetworkResults) -> list[Section]:
         (f"variance of an average {name}", f"{measured}{f', closed form {closed}' if closed else ''}")
         for name, measured, closed in over_averages(results)
     ]
+    energy = [(name, f"{value}, {said}") for name, value, said in over_energy(results)]
     return [
         ("run of a network", [("inputs run", str(results.inputs)), *about]),
         ("over inputs", [("as linear algebra says", f"{accepted} of {results.inputs}"), *figures, *averages]),
+        *([("energy of an input", energy)] if energy else []),
     ]

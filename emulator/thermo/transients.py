@@ -15,7 +15,7 @@ from netlists.dialects.ngspice import SolverOptions
 from netlists.network import LangevinNetwork
 from netlists.network_circuit import NetworkCircuit
 from netlists.network_core import network_core
-from netlists.network_design import settling
+from netlists.network_design import noise_sources, sampling, settling
 from netlists.noise import Noise, NoiseGrid
 from netlists.scaling import Scaling
 
@@ -88,16 +88,22 @@ def run_cells(simulator: Simulator, prepared: Cells, start: Array, noise: Noise 
 
 def run_elements(
     simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, bias: Array, duration: float,
-    start: Array, *, points: int = 500,
+    start: Array, *, points: int = 500, noise: Noise | None = None,
 ) -> Run:  # fmt: skip
-    """Runs a network's own elements under (N,) forces from (N,) states.
+    """Runs a network's own elements under (N,) forces from (N,) states, in ``points`` steps or more.
+
+    Under noise steps are those of its grid, whose numbers come from outside: that costs the square of their number.
 
     Raises:
         BiasError: forces beyond the converters' full scale.
         CircuitFailed: the simulation did not complete.
     """
-    analysis = settling(circuit.scaling, duration, points=points)
-    deck = element_deck(circuit, bias, analysis, ability, start)
+    if noise is None:
+        deck = element_deck(circuit, bias, settling(circuit.scaling, duration, points=points), ability, start)
+    else:
+        analysis = sampling(circuit.scaling, duration, noise.grid.step)
+        sources = tuple(noise_sources(circuit, noise, duration))
+        deck = element_deck(circuit, bias, analysis, ability, start, sources)
     found = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
     return _run(found, circuit.states(found.values), start, circuit.scaling)
 

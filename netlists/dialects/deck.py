@@ -68,7 +68,7 @@ def write_files(design: Design, dialect: Dialect) -> dict[str, str]:
         **dialect.more(design),
     }
     if array:
-        head = [*_title(dialect, "Core: rows and what couples them; a node's name says its row and column")]
+        head = _title(dialect, design.core_title)
         files[names[CORE]] = _joined([*head, *_blocks(dialect, array)])
     return files
 

@@ -1,0 +1,114 @@
+"""A receipt as lines for people: title, value with its unit, where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from emulator.conclusion import percent
+from emulator.receipt.claim import Claim
+from emulator.receipt.field import NotRecorded, Recorded
+from emulator.receipt.groups import Basis
+from emulator.receipt.model import Receipt
+from emulator.si import si
+
+_PREFIXED = ("s", "Hz")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A fact in words.
+
+    Attributes:
+        title, meaning: of the field.
+        said: the value with unit and interval; of what nobody recorded, the reason.
+        origin: who said it; empty if nobody did.
+        note: what has to be known to read it; may be empty.
+    """
+
+    title: str
+    meaning: str
+    said: str
+    origin: str
+    note: str = ""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is a value."""
+        return bool(self.origin)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines that belong together."""
+
+    title: str
+    meaning: str
+    lines: tuple[Line, ...]
+
+
+def groups(receipt: Receipt) -> list[Group]:
+    """All groups but the energies."""
+    return [
+        _group(field.title or name, getattr(receipt, name))
+        for name, field in type(receipt).model_fields.items()
+        if isinstance(getattr(receipt, name), BaseModel) and name != "energy"
+    ]
+
+
+def energy_slots(receipt: Receipt) -> list[tuple[str, Claim | NotRecorded]]:
+    """(kind of number, its figure or the reason why there is none)."""
+    energy = receipt.energy
+    slots = type(energy).model_fields
+    found = [(field.title or name, getattr(energy, name)) for name, field in slots.items()]
+    return [(title, slot) for title, slot in found if isinstance(slot, Claim | NotRecorded)]
+
+
+def basis_group(receipt: Receipt) -> Group | None:
+    """What an extrapolation is computed from; None where there is no such thing."""
+    basis = getattr(receipt.energy, "basis", None)
+    return _group("Computed from", basis) if isinstance(basis, Basis) else None
+
+
+def _group(title: str, group: BaseModel) -> Group:
+    return Group(title, (type(group).__doc__ or "").strip(), tuple(_lines(group)))
+
+
+def _lines(group: BaseModel) -> Iterator[Line]:
+    for name, field in type(group).model_fields.items():
+        fact = getattr(group, name)
+        title, meaning = field.title or name, field.description or ""
+        if isinstance(fact, Recorded):
+            yield Line(title, meaning, value_said(fact, field), fact.origin, fact.note or "")
+        else:
+            yield Line(title, meaning, fact.not_recorded, "")
+
+
+def value_said(fact: Recorded[Any], field: FieldInfo) -> str:
+    """A value with its unit, and its interval if it has one."""
+    extra = field.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
+    said = _said(fact.value, unit)
+    if fact.interval is not None:
+        low, high = fact.interval.low, fact.interval.high
+        own = unit if unit in ("share", *_PREFIXED) else ""  # of the others, once is enough
+        said += f" (95 %: {_said(low, own)} to {_said(high, own)})"
+    return said
+
+
+def _said(value: Any, unit: str) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {each}" for name, each in value.items())
+    if isinstance(value, tuple):
+        return "; ".join(value)
+    if isinstance(value, float):
+        if unit == "share":
+            return percent(value).replace("\N{NO-BREAK SPACE}", " ")
+        if unit in _PREFIXED:
+            return si(value, unit, 4)
+        return f"{value:.4g}{' ' * bool(unit)}{unit}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
