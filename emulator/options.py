@@ -9,7 +9,7 @@ import typer
 
 from device_models.corners import CornerName as Corner
 from device_models.lc_oscillator import Limiter
-from netlists.non_idealities import NonIdealities, Quantizer
+from netlists.non_idealities import SAYS_HOW, NonIdealities, Quantizer
 
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
@@ -110,11 +110,8 @@ def non_idealities(**given: Any) -> dict[str, Any]:
     Raises:
         typer.BadParameter: one that says something of another that is not given.
     """
-    for option, other, acts in (
-        ("quantizer", "bits", given.get("bits") is not None),
-        ("noise_step", "noise", bool(given.get("noise"))),
-    ):
-        if given.get(option) is not None and not acts:
+    for option, other in SAYS_HOW.items():
+        if given.get(option) is not None and not given.get(other):
             names = f"--{option.replace('_', '-')}", f"--{other}"
             raise typer.BadParameter(
                 f"{names[0]} says how {names[1]} acts: give {names[1]} too, or leave it out."
