@@ -11,7 +11,7 @@ import typer
 from device_models.corners import CornerName as Corner
 from device_models.lc_oscillator import Limiter
 from emulator.settings import OscillatorSettings, RunSettings
-from netlists.non_idealities import NonIdealities, Quantizer
+from netlists.non_idealities import SAYS_HOW, NonIdealities, Quantizer
 
 CORE = RunSettings.model_validate({})  # defaults, of a core on a grid
 
@@ -126,14 +126,10 @@ def core_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _non_idealities(given: Mapping[str, Any]) -> dict[str, Any]:
-    asked = {name: given[name] for name in NonIdealities.model_fields if given.get(name) is not None} | {
-        "noise": _sigma(given["noise"])
-    }
-    for option, other, acts in (
-        ("quantizer", "bits", "bits" in asked),
-        ("noise_step", "noise", asked["noise"] != 0),
-    ):
-        if option in asked and not acts:
+    asked = {name: given[name] for name in NonIdealities.model_fields if given.get(name) is not None}
+    asked["noise"] = _sigma(given["noise"])
+    for option, other in SAYS_HOW.items():
+        if option in asked and not asked.get(other):
             names = f"--{option.replace('_', '-')}", f"--{other}"
             raise typer.BadParameter(
                 f"{names[0]} says how {names[1]} acts: give {names[1]} too, or leave it out."

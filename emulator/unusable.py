@@ -41,7 +41,10 @@ def unusable_input() -> Iterator[None]:
     except _UNUSABLE_INPUT as error:
         stop(UNUSABLE, str(error))
     except ValidationError as error:
-        said = [f"{_option(e['loc'])}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
+        said = [
+            f"{_option(e['loc'])}: {e['msg'].removeprefix('Value error, ')}, received {e['input']!r}"
+            for e in error.errors()
+        ]
         stop(UNUSABLE, "; ".join(said))
 
 

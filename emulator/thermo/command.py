@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, stop, warn, weights_problems
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
 from emulator.thermo.audit import Audit
@@ -193,6 +193,8 @@ def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> 
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
             said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
+        for lost in warnings(ability):
+            warn(lost)
         solve = CircuitSolver(simulator, ability, settings)
         run = CircuitTransients(simulator, ability, settings)
         return audit_file(file, solve, said, split, run, stage)

@@ -14,7 +14,7 @@ from typing import Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.core_facts import PROVENANCE, told_provenance
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.folder import RECEIPT
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
@@ -74,6 +74,8 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
                 told=_told(plan), remarks=list(plan.remarks),
             )  # fmt: skip
+            for lost in warnings(ability):
+                status(f"warning: {lost}")
             _write_netlist(plan, out / NETLIST)
             done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]
@@ -86,8 +88,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
-            _write_receipt(out, results)
-            write_text_whole(out / REPORT, network_report(plan, results, described(out, KIND)))
+            _write_receipt_and_report(plan, out, results)
     return results
 
 
@@ -148,13 +149,16 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     }
 
 
-def _write_receipt(out: Path, results: NetworkResults) -> None:
+def _write_receipt_and_report(plan: Plan, out: Path, results: NetworkResults) -> None:
     # receipts are made from folders too, and so know of this module
     from emulator.receipt.make import receipt_from
     from emulator.receipt.model import write_receipt
     from emulator.receipt.sources import Sources
 
-    write_receipt(out / RECEIPT, receipt_from(Sources(results, described(out, KIND))))
+    record = described(out, KIND)
+    receipt = receipt_from(Sources(results, record))
+    write_receipt(out / RECEIPT, receipt)
+    write_text_whole(out / REPORT, network_report(plan, results, record, receipt))
 
 
 def _told(plan: Plan) -> dict[str, str]:

@@ -104,7 +104,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
 
 
 def _say(text: str) -> None:
-    errors.print(printable(text), highlight=False, markup=False)
+    errors.print(printable(text, longest=None), highlight=False, markup=False)
 
 
 def _tables(plan: Plan, results: NetworkResults) -> Iterator[Table]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, plain, stop, weights_problems
+from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, stop, warn, weights_problems
 from emulator.doctor import find_capabilities
 from emulator.netlist_files import write_into
 from emulator.ngspice import NgspiceUnavailable
@@ -69,9 +69,7 @@ def spu(
             model.kt, seed,
         )  # fmt: skip
         if model.bias.any():
-            errors.print(Text.assemble(("warning: ", "bold yellow"), plain(
-                "an inductor lets no force stand: the samples are about 0, and the mean M⁻¹b is left to be added"
-            )), soft_wrap=True)  # fmt: skip
+            warn("an inductor lets no force stand: the samples are about 0, and the mean M⁻¹b is left to be added")
         with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
             ability = find_capabilities(simulator)
             found = run_spu(simulator, plan, runs, stage)
