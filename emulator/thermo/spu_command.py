@@ -69,7 +69,9 @@ def spu(
             model.kt, seed,
         )  # fmt: skip
         if model.bias.any():
-            warn("an inductor lets no force stand: the samples are about 0, and the mean M⁻¹b is left to be added")
+            warn(
+                "an inductor lets no force stand: the samples are about 0, and the mean M⁻¹b is left to be added"
+            )
         with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
             ability = find_capabilities(simulator)
             found = run_spu(simulator, plan, runs, stage)
