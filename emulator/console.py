@@ -9,6 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -79,6 +80,12 @@ def bar_of_parts(first: str) -> Iterator[Callable[[str, int, int], None]]:
                 errors.print(f"[{done}/{total}] {printable(part)}", highlight=False, markup=False)
 
         yield show
+
+
+def option_problems(error: ValidationError) -> str:
+    """What is wrong with the values of options, named by the last part of each place."""
+    said = [f"--{e['loc'][-1]}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
+    return "; ".join(said)
 
 
 def weights_problems(error: WeightsError) -> str:

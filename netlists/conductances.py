@@ -199,8 +199,8 @@ def _advice(wanted: Conductances, scaling: NetworkScaling) -> str:
     tau = scaling.capacitance / unit
     return (
         f"Take a larger capacitance over a shorter time unit: with {unit:.2g} S a unit (--tau {tau:.2g} at "
-        f"{scaling.capacitance:g} F) {left} of {total} would still be too small; --clip sets each to the nearest that "
-        "can be made"
+        f"{scaling.capacitance:g} F, or --capacitance {unit * scaling.tau:.2g} at {scaling.tau:g} s) {left} of {total} "
+        "would still be too small; --clip sets each to the nearest that can be made"
     )
 
 

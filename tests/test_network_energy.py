@@ -213,16 +213,19 @@ def test_no_energy_without_a_settling(ran: Path) -> None:
 
 
 def test_noise_adds_the_time_of_its_average(tmp_path: Path, compiling: Simulator) -> None:
-    """At rest b · x goes on: over 50 time constants more than 90 % of it all."""
+    """At rest b · x goes on: over 50 time constants more than 90 % of it all, and the figure says so."""
     given = substrate()
     write_network(tmp_path / "w.h5", replace(given, network=replace(given.network, kt=1e-4)))
-    quiet, noisy = (
+    found = [
         run_network(
             plan_network(tmp_path / "w.h5", NetworkRunSettings(samples=1, noise=noise, averaging=50.0)),
             tmp_path / noise, "new", lambda _: None,
-        ).rows
+        )
         for noise in ("off", "on")
-    )  # fmt: skip
+    ]  # fmt: skip
+    quiet, noisy = (results.rows for results in found)
+    said = [figure(measured(results)).shares[0].source for results in found]
+    assert ["then at rest while a readout averages" in each for each in said] == [False, True]
     longer = noisy["energy/seconds"] / quiet["energy/seconds"]
     assert longer > 5
     power = [rows["energy/bias"][0] / rows["energy/seconds"][0] for rows in (quiet, noisy)]

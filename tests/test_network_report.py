@@ -51,6 +51,8 @@ def test_noises_are_told_apart(tmp_path: Path, compiling: Simulator, noise: str,
     assert "Variance, node by node" in said
     assert "realization differential" in said
     assert "1 5 and 5 2 40 50 2.5 buses" in said
+    assert "Receipt What one sample costs" in said
+    assert "circuit simulation circuit simulation" in said  # the kind of number, and its tag
 
 
 def test_faults_stand_first(tmp_path: Path) -> None:

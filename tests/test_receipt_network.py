@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -63,6 +64,12 @@ def test_no_field_is_empty_and_it_validates(finished: Path) -> None:
 
 def test_the_facts(finished: Path) -> None:
     told = {place: fact.get("value") for place, fact in facts(as_json(made(finished / "results.h5")))}
+    files = sorted((finished / "netlist").iterdir())
+    assert (
+        told["files.netlist_sha256"]
+        == hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    )
+    assert 0 < told["fidelity.rate_error"] < 0.02
     assert told["substrate.modules"] == {"0 module 0": "5", "1 module 1": "4"}
     assert told["substrate.nodes"] == 9
     assert told["substrate.hidden"] == 5

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from networks import random_network, resistive_network
 
-from device_models.conductances import TechnologyName
+from device_models.conductances import Ota, TechnologyName
 from emulator.doctor import find_capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import (
@@ -100,3 +102,37 @@ def test_what_has_no_resting_point_is_refused() -> None:
         circuit_of(loose, settings("passive", clip=True))
     with pytest.raises(NetworkError, match="all forces are 0"):
         circuit_of(held, settings(bias_bits=4), 0.0)
+
+
+@pytest.mark.parametrize("sizes", [(10,), (6, 6)])
+def test_a_slow_amplifier_is_remarked_with_what_it_does_to_the_rates(sizes: tuple[int, ...]) -> None:
+    """Against all states of the circuit: nodes, what amplifiers have of them, and what buses' second ones have."""
+    network = random_network(sizes, rank=2 if len(sizes) > 1 else 0, seed=8)
+    pole = 8 * network.spectrum.largest
+    slow, fast = (
+        NetworkSettings(
+            realization="ota", scaling=NetworkScaling(tau=1e-6, capacitance=1e-10),
+            ota=Ota(gain=1e9, bandwidth_hz=rate / (2 * np.pi * 1e-6)), clip=True,
+        )
+        for rate in (pole, 100 * pole)
+    )  # fmt: skip
+    circuit, remarks = circuit_of(network, slow)
+    assert not any("pole" in remark for remark in circuit_of(network, fast)[1])
+    (said,) = [remark for remark in remarks if "pole" in remark]
+    stated = re.search(r"modes relax about ([\d.]+)% off", said)
+    assert stated
+    matrix, made = circuit.conductances.matrix(), circuit.conductances
+    once, twice = np.zeros_like(matrix), np.zeros_like(matrix)
+    for module, first in zip(made.modules, made.offsets, strict=True):
+        nodes = slice(first, first + len(module.own))
+        once[nodes, nodes] = np.maximum(matrix[nodes, nodes], 0) * (1 - np.eye(len(module.own)))
+        once[nodes, nodes] += np.diag(np.minimum(module.own, 0))
+        twice[nodes] = matrix[nodes]
+        twice[nodes, nodes] = 0
+    eye, none = np.eye(len(matrix)), np.zeros_like(matrix)
+    whole = np.block([
+        [matrix - once - twice, once, twice], [-pole * eye, pole * eye, none], [none, -pole * eye, pole * eye],
+    ])  # fmt: skip
+    late = np.sort(np.linalg.eigvals(whole).real)[: len(matrix)]
+    off = np.abs(late / np.sort(np.linalg.eigvals(matrix).real) - 1).max()
+    assert float(stated[1]) / 100 == pytest.approx(off, rel=0.2)

@@ -72,7 +72,8 @@ def test_build_counts_what_it_built(activations: Path, substrate: Path) -> None:
     assert interface is not None
     assert interface.parameters == 40 * 12
     assert found.provenance["source"] == "activations.h5"
-    assert found.provenance["source_dataset"] == "none"
+    assert found.provenance["source_dataset"] == found.provenance["dataset"] == "none"
+    assert "mean squared error" in str(found.provenance["objective"])
     np.testing.assert_array_equal(network.visible, np.arange(12, 24))
 
 
@@ -105,6 +106,11 @@ def test_bad_input_is_told(activations: Path, substrate: Path, tmp_path: Path) -
         (("build", substrate, "--out", out), "attributes format, version: are 'ais-weights', 1; expected"),
         (("build", activations, "--dim", 99, "--out", out), "dim is 99; expected at most 12"),
         (("build", activations, "--dim", 12, "--rank", 13, "--out", out), "rank is 13; expected 1 to 12"),
+        (("audit", substrate, "--tau", "nan", "--out", out), "--tau: Input should be less than"),
+        (
+            ("audit", substrate, "--capacitance", -1, "--out", out),
+            "--capacitance: Input should be greater than",
+        ),
         (("build", activations, "--dim", 12, "--kt", 0, "--out", out), "kt is 0; expected above 0"),
         (
             ("audit", activations, "--out", out),

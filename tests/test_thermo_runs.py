@@ -120,14 +120,15 @@ def settings_of(settings: NetworkRunSettings, **more: object) -> NetworkRunSetti
 def test_realizations_run_with_what_they_make(file: Path, tmp_path: Path, name: str) -> None:
     code, said = invoke(
         "run", file, "--out", tmp_path / "out", "--realization", name, *FITTING, "--clip", "--samples", 2,
-        "--volts", "1e-3", "--settle", 1,
+        "--volts", "1e-3", "--settle", 1, "--ota-bandwidth", "1e10",
     )  # fmt: skip
     assert code == 0, said
     found = read_network_results(tmp_path / "out" / RESULTS)
     assert found.attributes["realization"] == name
     limit = 1e-6 if name == "differential" else 1e-2
     assert (found.rows["rest/error"] < limit).all()
-    assert np.isfinite(found.rows["settling/rate_error"][0])
+    # about its own rest, which the amplifiers' saturation shifts
+    assert found.rows["settling/rate_error"][0] < 0.02
 
 
 def test_quartic_networks_run_too(tmp_path: Path, compiling: Simulator) -> None:
@@ -327,6 +328,9 @@ def test_networks_without_a_bottom_or_without_inputs(tmp_path: Path) -> None:
     write_network(tmp_path / "broken.h5", Substrate(broken))
     with pytest.raises(NetworkError, match="not positive definite: its smallest eigenvalue is"):
         plan_network(tmp_path / "broken.h5", NetworkRunSettings())
+    code, said = invoke("run", tmp_path / "broken.h5", "--out", tmp_path / "out")
+    assert code == 2
+    assert "broken.h5: M is not positive definite" in said
     write_network(tmp_path / "plain.h5", Substrate(network))
     assert plan_network(tmp_path / "plain.h5", NetworkRunSettings()).name == "bias"
     with pytest.raises(NetworkError, match="no digital interface"):

@@ -26,6 +26,7 @@ from emulator.thermo.sampling import (
     expected_covariance,
     injection,
     sample_equilibrium,
+    variance_error,
 )
 from emulator.thermo.thermal import averaged_noise
 from emulator.thermo.thermal import settling as closed_form
@@ -161,6 +162,19 @@ def test_isotropic_noise_gives_the_boltzmann_covariance(compiling: Simulator) ->
     assert covariance_error(network.matrix, found, boltzmann)[0] < 1.5 * bound
     # kT·I, which resistors would give, is far off
     assert covariance_error(network.matrix, found, network.kt * np.eye(16))[0] > 5 * bound
+
+
+def test_the_sum_of_variances_tells_noises_apart_before_the_covariance_does(compiling: Simulator) -> None:
+    network = random_network((16,), seed=1)
+    drive, found = sampled(compiling, network, 1000, step=0.05)
+    bound = covariance_error(network.matrix, found, expected_covariance(network.matrix, drive))[1]
+    assert bound > 0.3
+    off, spread = variance_error(network.matrix, found, drive)
+    assert abs(off) < 3 * spread
+    assert spread < 0.5 * bound
+    weaker = replace(drive, currents=0.4 * drive.currents)
+    off, spread = variance_error(network.matrix, found, weaker)
+    assert off > 4 * spread
 
 
 def test_johnson_noise_of_resistors_gives_kt_over_c_instead(compiling: Simulator) -> None:

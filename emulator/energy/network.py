@@ -91,7 +91,7 @@ def until(time: Array, states: Array, end: float, longer: float = 0.0) -> tuple[
 
 
 def network_figure(
-    rows: Mapping[str, Array], name: str, converter_volts: float = CONVERTER_VOLTS
+    rows: Mapping[str, Array], name: str, converter_volts: float = CONVERTER_VOLTS, averaged: bool = False
 ) -> EnergyFigure | NotThere:
     """Joules an input; the converters' by a model, their charge times ``converter_volts``.
 
@@ -99,6 +99,7 @@ def network_figure(
         rows: ``energy/*`` of the inputs.
         name: of the network, in a few words.
         converter_volts: supply of the converters that make the forces.
+        averaged: whether the energies go on for a readout's average, for which the transient is held at its end.
     """
     taken = rows["energy/bias"] + rows["energy/own"]
     nodes = over_samples(np.maximum(taken, 0.0))
@@ -112,7 +113,8 @@ def network_figure(
             f"at {converter_volts:g} V converters would take less than they give: they need a higher supply"
         )
     seconds = rows["energy/seconds"][np.isfinite(rows["energy/seconds"])]
-    over = f"∫ i v dt over {np.mean(seconds):.3g} s, {nodes.said}, of"
+    held = ": settling as simulated, then at rest while a readout averages" if averaged else ""
+    over = f"∫ i v dt over {np.mean(seconds):.3g} s{held}; {nodes.said}, of"
     shares: tuple[tuple[PartName, Estimate, Kind, str], ...] = (
         ("oscillators", nodes, Kind.CIRCUIT, f"{over} the forces' sources and the nodes' own active conductances"),
         ("couplers", couplers, Kind.CIRCUIT, f"{over} active couplings; nothing is recovered where they absorb"),
@@ -140,7 +142,9 @@ def network_measured(results: NetworkResults) -> EnergyFigure | NotThere:
     """The same of a network's results."""
     attributes = results.attributes
     return network_figure(
-        results.rows, f"circuit simulation, Langevin network, {attributes.get('realization', 'unknown')}"
+        results.rows,
+        f"circuit simulation, Langevin network, {attributes.get('realization', 'unknown')}",
+        averaged=attributes.get("noise") in ("on", "johnson"),
     )
 
 

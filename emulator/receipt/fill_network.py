@@ -47,6 +47,7 @@ from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.network_file import NetworkFile
 
+_NOT_SETTLED = "no input's settling was simulated (--settle), or wells are quartic"
 _NEGATIVE = {
     "ideal": "voltage-controlled sources where a conductance is negative",
     "passive": "no negative conductance",
@@ -149,7 +150,8 @@ def _precision(results: NetworkResults, settings: Known[NetworkRunSettings]) -> 
 
 
 def _noise(attributes: Mapping[str, Any], asked: str) -> str:
-    grid = f", on a grid of {attributes.get('noise_step', 'unknown')} model time units"
+    step = attributes.get("noise_step")
+    grid = f", on a grid of {f'{step:.4g}' if isinstance(step, float) else 'unknown'} model time units"
     return {
         "off": "none: no noise drives the nodes",
         "on": f"white and isotropic, at the temperature of the network{grid}",
@@ -165,7 +167,8 @@ def _time(
 
     def settling(known: NetworkRunSettings, _: Origin) -> Fact:
         if not len(settled):
-            return missing("no input's settling was simulated (--settle)")
+            tried = np.isfinite(results.rows["settling/slowest"]).any()
+            return missing("no input settled to 1 % while it was simulated" if tried else _NOT_SETTLED)
         seconds = float(np.median(settled)) * known.circuit.scaling.tau
         return real(seconds, "computed", f"over {len(settled)} inputs")
 
@@ -217,6 +220,7 @@ def _fidelity(results: NetworkResults) -> NetworkFidelity:
         accepted=integer(int(rows["verdict/accepted"].sum()), "run"),
         rest_error=_worst(rows["rest/error"], "no operating point was found"),
         rest_error_trained=_worst(rows["rest/error_network"], "the trained network has several equilibria"),
+        rate_error=_worst(rows["settling/rate_error"], _NOT_SETTLED),
         covariance_error=_worst(rows["equilibrium/covariance_error"], "no equilibrium was sampled under noise"),
         codes_within_1lsb=estimated(codes, FEWEST),
     )  # fmt: skip

@@ -40,7 +40,8 @@ class Files(Frozen):
     weights_file: Said = Field(title="weights file", description="its name")
     weights_sha256: Said = Field(title="SHA-256 of the weights", description="of the file's bytes")
     netlist_sha256: Said = Field(
-        title="SHA-256 of the netlist", description="without a sample's initial state"
+        title="SHA-256 of the netlist",
+        description="without a sample's initial state; of a network the files in netlist/, driven by its first input",
     )
     program_version: Said = Field(title="ais-emulator", description="version that ran")
     ngspice_version: Said = Field(title="ngspice", description="version that ran")

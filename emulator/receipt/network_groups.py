@@ -89,6 +89,10 @@ class NetworkFidelity(Frozen):
     rest_error_trained: Figure = Field(
         title="operating point against the trained network", description="relative, worst input"
     )
+    rate_error: Figure = Field(
+        title="rates of the modes",
+        description="relative, against the spectrum as made, largest error of any input",
+    )
     covariance_error: Figure = Field(
         title="covariance", description="Frobenius, relative to its closed form, worst input"
     )

@@ -13,7 +13,7 @@ from device_models.elements import Source
 from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.simulator import Simulator
 from netlists.bias import BiasConverter
-from netlists.conductances import ConductanceError, conductances, realised
+from netlists.conductances import ConductanceError, Conductances, conductances, realised
 from netlists.core import Array
 from netlists.design import Analysis, Design, Transient
 from netlists.dialects.ngspice_sweep import write_sweep_deck
@@ -24,6 +24,8 @@ from netlists.network_design import network_design, operating_point
 from netlists.scaling import NetworkScaling
 
 TIME_LIMIT_S = 600.0
+# of modes' rates, by amplifiers' poles: what is remarked, what is offered, and what is beyond the first order
+LAG, WANTED_LAG, FAR = 0.02, 0.01, 0.3
 MOST_TOGETHER = 256  # inputs in one analysis: a table's line is read as a whole
 
 
@@ -73,7 +75,32 @@ def circuit_of(
         if not full_scale > 0:
             raise NetworkError("all forces are 0; expected some, for the full scale of their converters")
         converter = BiasConverter(settings.bias_bits, full_scale)
-    return compile_network(made, settings.scaling, converter, ota), (remark,) if remark else ()
+    remarks = (remark, _too_slow(made, settings.scaling, ota) if ota else "")
+    return compile_network(made, settings.scaling, converter, ota), tuple(filter(None, remarks))
+
+
+def _too_slow(made: Conductances, scaling: NetworkScaling, ota: Ota) -> str:
+    """How far amplifiers' poles take the modes off the spectrum, where it is much.
+
+    To first order a current −L x that comes 1/p late is −L x + L x'/p: the rates are those of (I − L/p)⁻¹ M.
+    """
+    matrix, module = made.matrix(), np.searchsorted(made.offsets, np.arange(made.nodes), "right")
+    # a bus is two amplifiers one after another; of a module what is above 0 is active, off the diagonal
+    late = np.where(module[:, None] == module, np.maximum(matrix, 0.0), 2 * matrix)
+    np.fill_diagonal(late, np.minimum(np.concatenate([each.own for each in made.modules]), 0.0))
+    pole = 2 * np.pi * ota.bandwidth_hz * scaling.tau  # radian per model time unit
+    rates, wanted = (
+        np.sort(np.linalg.eigvals(each).real)
+        for each in (np.linalg.solve(np.eye(made.nodes) - late / pole, matrix), matrix)
+    )
+    off = float(np.abs(rates / wanted - 1).max())
+    if off <= LAG:
+        return ""
+    return (
+        f"amplifiers of {ota.bandwidth_hz:.3g} Hz have their pole at {pole:.3g} a model time unit of {scaling.tau:.3g} "
+        f"s: modes relax {f'about {100 * off:.2g}%' if off < FAR else 'far'} off the conductances' spectrum. --tau "
+        f"{scaling.tau * off / WANTED_LAG:.2g}, with the capacitance in proportion, would leave some {WANTED_LAG:.0%}"
+    )
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
+from pydantic import ValidationError
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, errors, stop, warn, weights_problems
+from emulator.console import (
+    FAILED,
+    UNUSABLE,
+    bar_of_parts,
+    console,
+    errors,
+    option_problems,
+    stop,
+    warn,
+    weights_problems,
+)
 from emulator.doctor import find_capabilities, warnings
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
@@ -54,6 +65,8 @@ def _unusable_input() -> Iterator[None]:
         yield
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
+    except ValidationError as error:
+        stop(UNUSABLE, option_problems(error))
     except (ActivationsError, NetworkError, ConductanceError, NgspiceUnavailable) as error:
         stop(UNUSABLE, str(error))
 
@@ -103,6 +116,8 @@ def _provenance(
         "weight_decay": design.weight_decay,
         "seed": design.seed,
         "shift": built.shift,
+        "objective": "mean squared error of the forces that the digital interface makes, with weight decay",
+        **({"dataset": given.provenance["dataset"]} if "dataset" in given.provenance else {}),
         **{f"source_{name}": value for name, value in given.provenance.items()},
     }
 
@@ -188,11 +203,12 @@ def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> 
     _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
     for remark in remarks:
         warn(remark)
+    clipped = any(remark.startswith("clipped") for remark in remarks)
     with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
         ability = find_capabilities(simulator)
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
-            said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if remarks else "")
+            said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if clipped else "")
         for lost in warnings(ability):
             warn(lost)
         solve = CircuitSolver(simulator, ability, settings)

@@ -20,7 +20,7 @@ from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
-from emulator.thermo.network_row import REST_TOLERANCE, SETTLING
+from emulator.thermo.network_row import RATE_TOLERANCE, REST_TOLERANCE, SETTLING
 from emulator.thermo.scores import decoder_cosine
 from emulator.thermo.sections import over_averages, over_inputs
 from emulator.thermo.thermal import settling
@@ -85,7 +85,9 @@ def _value(number: float) -> str:
 def _sentence(plan: Plan, results: NetworkResults) -> str:
     good, total = int(results.rows["verdict/accepted"].sum()), results.inputs
     done = ["operating points"]
-    if np.isfinite(results.rows["settling/time"]).any():
+    rates = results.rows["settling/rate_error"]
+    # amplifiers with a slow pole relax otherwise, which is no fault of theirs
+    if np.isfinite(rates).any() and np.nanmax(rates) <= RATE_TOLERANCE:
         done.append("settling")
     if plan.drive is not None:
         done.append(f"equilibrium under {NOISES[plan.settings.noise][0]}")

@@ -23,6 +23,7 @@ from emulator.thermo.sampling import (
     covariance_error,
     expected_covariance,
     sample_equilibrium,
+    variance_error,
 )
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array, Index
@@ -34,7 +35,8 @@ ROWS = 200
 AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
 REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
 NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
-SPREAD = 2.0  # times its standard error, that a covariance may be off
+# times the standard error: of a covariance, whose many elements leave little chance to its norm; of one number
+SPREAD, VARIANCE_SPREAD = 2.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def input_row(
     if not error <= _rest_tolerance(plan, as_made):
         faults.append(f"operating point off by {error:.2g}")
     parts = [
-        _settling(plan, simulator, ability, index, as_made),
+        # about where it rests itself: next to another point the slopes are of the distance
+        _settling(plan, simulator, ability, index, rest),
         _sampling(plan, simulator, ability, index, as_made),
     ]
     visible, shown = plan.network.visible, rest
@@ -215,9 +218,13 @@ def _against_closed_forms(plan: Plan, found: Equilibrium, lengths: Array, rows: 
         np.diag(expected_covariance(plan.matrix, plan.drive, points))[shown].mean()
         for points in _points(found, lengths / plan.slowest)
     ])  # fmt: skip
-    if error <= SPREAD * bound:
-        return []
-    return [f"covariance off by {error:.2g}, {error / bound:.2g} standard errors"]
+    faults = []
+    if not error <= SPREAD * bound:
+        faults.append(f"covariance off by {error:.2g}, {error / bound:.2g} standard errors")
+    off, spread = variance_error(plan.matrix, found, plan.drive)
+    if not abs(off) <= VARIANCE_SPREAD * spread:
+        faults.append(f"the sum of variances off by {off:.2g}, {off / spread:.2g} standard errors")
+    return faults
 
 
 def _points(found: Equilibrium, times: Array) -> list[int]:

@@ -23,7 +23,6 @@ from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
 from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import Plan
-from emulator.thermo.network_report import network_report
 from emulator.thermo.network_results import (
     NetworkResults,
     gather,
@@ -76,7 +75,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             )  # fmt: skip
             for lost in warnings(ability):
                 status(f"warning: {lost}")
-            _write_netlist(plan, out / NETLIST)
+            netlist = {"netlist_sha256": _write_netlist(plan, out / NETLIST)}
             done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]
             status(
@@ -84,7 +83,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             )
             if todo:
                 _simulate(plan, simulator, ability, todo, out, identity, status)
-            results = gather([*finished_inputs(out).values()], identity | _told(plan))
+            results = gather([*finished_inputs(out).values()], identity | _told(plan) | netlist)
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
@@ -125,10 +124,12 @@ def finished_inputs(folder: Path) -> dict[int, NetworkResults]:
     return found
 
 
-def _write_netlist(plan: Plan, folder: Path) -> None:
+def _write_netlist(plan: Plan, folder: Path) -> str:
+    """The SHA-256 of its files, in the order of their names."""
     made = network_netlist(plan.file.substrate, plan.settings.circuit, "ngspice", plan.name, 0)
     for name, text in made.files.items():
         write_text_whole(folder / name, text)
+    return hashlib.sha256("".join(made.files[name] for name in sorted(made.files)).encode()).hexdigest()
 
 
 def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
@@ -154,6 +155,7 @@ def _write_receipt_and_report(plan: Plan, out: Path, results: NetworkResults) ->
     from emulator.receipt.make import receipt_from
     from emulator.receipt.model import write_receipt
     from emulator.receipt.sources import Sources
+    from emulator.thermo.network_report import network_report  # with matplotlib, a third of a second
 
     record = described(out, KIND)
     receipt = receipt_from(Sources(results, record))

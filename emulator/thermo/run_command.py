@@ -33,10 +33,12 @@ MOST_REASONS = 10
 
 
 @contextmanager
-def _unusable_network() -> Iterator[None]:
+def _unusable_network(weights: Path) -> Iterator[None]:
     try:
         yield
-    except (NetworkError, ConductanceError, BiasError, NetlistError) as error:
+    except (NetworkError, ConductanceError) as error:
+        stop(UNUSABLE, f"{printable(str(weights), longest=None)}: {error}")
+    except (BiasError, NetlistError) as error:
         stop(UNUSABLE, str(error))
 
 
@@ -47,7 +49,7 @@ def compile_network_file(weights: Path, out: Path, dialect: Dialect, given: dict
         WeightsError: not usable as a weights file.
         ValidationError: an option out of range.
     """
-    with _unusable_network():
+    with _unusable_network(weights):
         substrate = read_network(weights).substrate
         found = network_netlist(
             substrate, network_settings(given), dialect, given["inputs"], given["sample"], given["reltol"]
@@ -81,7 +83,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
         **({"adc_bits": given["adc_bits"]} if given["adc_bits"] is not None else {}),
     })  # fmt: skip
     kept = f"Finished inputs are kept in {out}; the same command with --resume goes on"
-    with _unusable_network():
+    with _unusable_network(weights):
         plan = plan_network(weights, settings)
         for remark in plan.remarks:
             warn(remark)

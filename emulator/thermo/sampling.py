@@ -183,6 +183,23 @@ def covariance_error(matrix: Array, found: Equilibrium, expected: Array) -> tupl
     return float(np.linalg.norm(found.covariance - expected)) / size, math.sqrt(float(variance)) / size
 
 
+def variance_error(matrix: Array, found: Equilibrium, drive: Injection) -> tuple[float, float]:
+    """Error of the sum of all nodes' variances, relative, and its standard error.
+
+    A sum over modes averages what a whole covariance does not: it tells noises apart long before that does. What the
+    measured mean takes of the variances is accounted for.
+    """
+    expected = expected_covariance(matrix, drive)
+    wanted = float(np.trace(expected - expected_covariance(matrix, drive, len(found.states))))
+    rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
+    decay = np.exp(-rates * found.spacing)
+    product = np.outer(decay, decay)
+    variance = np.sum(2 * (modes.T @ expected @ modes) ** 2 * (1 + product) / (1 - product)) / len(
+        found.states
+    )
+    return float(np.trace(found.covariance)) / wanted - 1, math.sqrt(float(variance)) / wanted
+
+
 def averaged(found: Equilibrium, shown: Index, length: int) -> Array:
     """(B, V) averages of the ``shown`` nodes over stretches of ``length`` points, one after another."""
     blocks = len(found.states) // length

@@ -75,6 +75,12 @@ def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
         found = rows[dataset][np.isfinite(rows[dataset])]
         if len(found):
             yield name, format(float(np.median(found)), form), format(float(found.max()), form)
+    sums, wanted = (rows[f"equilibrium/{name}"].sum(axis=1) for name in ("variance", "variance_expected"))
+    known = np.isfinite(sums) & np.isfinite(wanted)
+    if known.any():
+        off = sums[known] / wanted[known] - 1
+        worst = off[np.argmax(np.abs(off))]
+        yield "sum of variances, over its closed form less 1", f"{np.median(off):+.1%}", f"{worst:+.1%}"
     codes = rows["readout/codes_within_1lsb"]
     yield "codes within 1 LSB", f"{np.median(codes):.1%}", f"{codes.min():.1%}"
 

@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, stop, warn, weights_problems
+from emulator.console import (
+    FAILED,
+    UNUSABLE,
+    bar_of_parts,
+    console,
+    option_problems,
+    stop,
+    warn,
+    weights_problems,
+)
 from emulator.doctor import find_capabilities
 from emulator.netlist_files import write_into
 from emulator.ngspice import NgspiceUnavailable
@@ -78,8 +87,7 @@ def spu(
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
     except ValidationError as error:
-        said = [f"--{e['loc'][-1]}: {e['msg']}, received {e['input']!r}" for e in error.errors()]
-        stop(UNUSABLE, "; ".join(said))
+        stop(UNUSABLE, option_problems(error))
     except (NetworkError, ConductanceError, NoiseError, NgspiceUnavailable) as error:
         stop(UNUSABLE, str(error))
     except CircuitFailed as error:
