@@ -16,6 +16,7 @@ from scipy.integrate import solve_ivp
 from benchmarks.campaigns import campaign
 from benchmarks.harness import Benchmark, Measure
 from benchmarks.naive import naive_deck
+from benchmarks.networks import networks
 from benchmarks.peers import peers
 from benchmarks.soak import soak
 from emulator import reference
@@ -320,6 +321,7 @@ BENCHMARKS = {
         Benchmark("batch", "two jobs against one", batch),
         Benchmark("peers", "the same netlist through other ways from Python to ngspice", peers),
         Benchmark("digits16", "64 samples of the trained digits, the whole command", digits16),
+        Benchmark("networks", "Langevin networks: an operating point, and a transient under noise", networks),
         Benchmark("campaign", "what a campaign adds to a sample, and two jobs against one", campaign),
         Benchmark("soak", "whether a long campaign's processes grow", soak, slow=True),
         Benchmark("lc16", "a sample of the trained digits as LC waveforms", lc16, slow=True),

@@ -130,7 +130,7 @@ def _check_mode(path: Path, shown: str, kind: Kind, mode: Mode, identity: Mappin
         return
     if mode == "new":
         raise FolderError(
-            f"{shown}: holds another {kind.what}'s results; --overwrite replaces them, --resume finishes them, "
+            f"{shown}: holds a {kind.what}'s results already; --overwrite replaces them, --resume finishes them, "
             "or choose another --out"
         )
     if mode == "resume":

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from emulator.image_sets import ImageSet
@@ -115,6 +114,8 @@ def train(data: ImageSet, seed: int = 0, hidden: int = HIDDEN) -> Classifier:
         (generator.standard_normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape)).ravel()
         for shape in shapes
     ])  # fmt: skip
+    from scipy.optimize import minimize  # a fifth of a second, which every command would wait for
+
     found = minimize(
         _loss, start, (x, wanted, shapes), method="L-BFGS-B", jac=True, options={"maxiter": _ITERATIONS}
     )

@@ -1,82 +1,79 @@
-"""``ais compare``: what was given, read and compared, and the outcome as tables for the terminal."""
+"""``ais compare``: two sets of samples, on the terminal, as JSON, or as a verdict for a script."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Annotated
 
-from rich import box
-from rich.table import Table
+import typer
 from rich.text import Text
 
-from emulator.classifier import ClassifierError
-from emulator.compare_report import metric_rows, pair_rows, write_comparison
-from emulator.comparison import Comparison, compare
-from emulator.features import FeaturesError, find_extractor
-from emulator.image_sets import ImagesError, Span
-from emulator.results import ResultsError
-from emulator.sides import DATA, CompareError, Side, read_side
+from emulator.console import FAILED, UNUSABLE, console, stop, warn
+from emulator.unusable import unusable_input
 from netlists.printable import printable
 
-CLASSIFIER_FILE = "classifier.h5"
 
+def compare_command(
+    first: Annotated[str, typer.Argument(
+        metavar="A", show_default=False, help="A run: its folder or results.h5; behind it may stand :circuit (the "
+        "default), :reference or :trained. Or a file of images: .npz, HDF5 or idx.",
+    )],
+    second: Annotated[str, typer.Argument(
+        metavar="B", show_default=False, help="What A is measured against: a run or images too."
+    )],
+    features: Annotated[str, typer.Option(
+        help="What the distances see of an image: pixels; classifier:FILE, the hidden layer of a small classifier, "
+        "which FILE holds or labelled images in FILE train; or MODULE:FUNCTION, a function of yours."
+    )] = "pixels",
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for compare.html, .png and .json.", show_default=False
+    )] = None,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="Print what would be compare.json, and nothing else."
+    )] = False,
+    fail_if_different: Annotated[bool, typer.Option(
+        "--fail-if-different", help="Exit code 1 if the distributions differ."
+    )] = False,
+    resamples: Annotated[int, typer.Option(min=50, help="Resamples for the intervals.")] = 400,
+    permutations: Annotated[int, typer.Option(min=50, help="Rearrangements for the test.")] = 1000,
+    neighbours: Annotated[int, typer.Option(min=1, max=100, help="Nearest neighbours that are looked at.")] = 3,
+    data_samples: Annotated[int, typer.Option(
+        min=1, help="Images taken of a data set, at random if it has more."
+    )] = 2000,
+    data_range: Annotated[tuple[float, float] | None, typer.Option(
+        help="Numbers of black and white in a data set, such as 0 16; default: bytes 0 to 255, else 0 to 1 or -1 to 1.",
+        show_default=False,
+    )] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random in the comparison.")] = 0,
+) -> None:  # fmt: skip
+    """Compare two sets of samples: one by one where they started alike, and in distribution.
 
-def compare_files(
-    given: tuple[str, str], features: str, out: Path | None, *, span: Span | None, data_samples: int,
-    resamples: int, permutations: int, neighbours: int, seed: int,
-) -> tuple[Comparison, list[Path]]:  # fmt: skip
-    """Compares two files and writes what was found into ``out``, if there is one.
-
-    Raises:
-        CompareError: what was given can't be used; nothing was written but a classifier that was trained.
-        OSError: a file could not be written.
+    Says whether the distributions differ, with how much certainty, and which difference would not have been seen.
     """
-    try:
-        first, second = (read_side(each, span, data_samples, seed) for each in given)
-        keep = None if out is None else out / CLASSIFIER_FILE
-        extractor = find_extractor(features, keep, seed, span)
-        found = compare(
-            first, second, extractor, resamples=resamples, permutations=permutations, seed=seed, k=neighbours
-        )
-    except (ResultsError, ImagesError, FeaturesError, ClassifierError) as error:
-        raise CompareError(str(error)) from error
-    return found, [] if out is None else write_comparison(out, found)
+    from emulator.compare_files import compare_files, side_lines, tables
+    from emulator.compare_json import as_json as json_of
 
-
-def tables(comparison: Comparison) -> list[Table]:
-    """Sample by sample, and in distribution; narrow enough for 80 columns."""
-    found = []
-    if agreement := pair_rows(comparison):
-        pairs = Table(
-            title=f"Sample by sample: {comparison.first.samples} pairs that started alike",
-            box=box.SIMPLE_HEAD, show_edge=False,
-        )  # fmt: skip
-        for heading in ("", "median", "worst", "sample"):
-            pairs.add_column(heading, justify="right" if heading else "left")
-        for line in agreement:
-            pairs.add_row(*line)
-        found.append(pairs)
-    whole = Table(
-        title="In distribution: A against B",
-        caption=Text(f"features: {printable(comparison.quality.features)}"),
-        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
-    )  # fmt: skip
-    for heading in ("", "measured", "one distribution", "p", "estimate (95 %)"):
-        whole.add_column(heading, justify="right" if heading else "left")
-    for row in metric_rows(comparison):
-        whole.add_row(*row)
-    return [*found, whole]
-
-
-def side_lines(comparison: Comparison) -> list[str]:
-    """What A and B are."""
-    return [
-        f"{name}: {_said(side)}"
-        for name, side in zip("AB", (comparison.first, comparison.second), strict=True)
-    ]
-
-
-def _said(side: Side) -> str:
-    what = {"trained": "samples of the trained model", DATA: "images of a data set"}
-    return printable(
-        f"{side.name}, {side.samples} {what.get(side.origin, f'samples of the {side.origin}')}", None
-    )
+    with unusable_input():
+        try:
+            found, files = compare_files(
+                (first, second), features, out, span=data_range, data_samples=data_samples, resamples=resamples,
+                permutations=permutations, neighbours=neighbours, seed=seed,
+            )  # fmt: skip
+        except OSError as error:
+            stop(UNUSABLE, f"can't write to {out}: {error}")
+    for remark in found.remarks:
+        warn(remark)
+    if as_json:
+        typer.echo(json.dumps(json_of(found), indent=2))
+    else:
+        for line in side_lines(found):
+            console.print(Text(line), soft_wrap=True)
+        for table in tables(found):
+            console.print(table)
+        console.print(Text(found.verdict, "bold"))
+        if files:
+            names = ", ".join(str(path) for path in files)
+            console.print(Text(f"files: {printable(names, longest=None)}"), soft_wrap=True)
+    if fail_if_different and found.outcome == "different":
+        raise typer.Exit(FAILED)

@@ -125,7 +125,7 @@ def share(value: float) -> str:
 
 def _counts(quality: Quality) -> str:
     if quality.paired:
-        return f"{quality.samples} pairs of samples"
+        return f"{quality.samples} pair{'s' * (quality.samples != 1)} of samples"
     if quality.samples == quality.reference:
         return f"{quality.samples} samples of each"
     return f"{quality.samples} and {quality.reference} samples"
@@ -160,7 +160,8 @@ def compare(
         others = max(first.samples, second.samples) - len(same[0])
         if others:
             remarks.append(
-                f"{len(same[0])} samples started alike on both sides; {others} others are left out."
+                f"{len(same[0])} sample{'s' * (len(same[0]) != 1)} started alike on both sides; "
+                f"{others} other{'s are' if others != 1 else ' is'} left out."
             )
         first, second = first.rows(same[0]), second.rows(same[1])
     kind, why = _pixels(first, second)

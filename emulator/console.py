@@ -1,9 +1,11 @@
-"""What the commands share: the two consoles, exit codes, and text that can't steer a terminal."""
+"""What the commands share: the two consoles, exit codes, signals, and text that can't steer a terminal."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -12,10 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from emulator.claimed import Mode
 from netlists.printable import printable
 from netlists.weights import WeightsError
 
 FAILED, UNUSABLE = 1, 2  # exit codes
+MOST_ROWS = 40  # of a table on the terminal
 
 console = Console()
 errors = Console(stderr=True)
@@ -30,6 +34,35 @@ def stop(code: int, message: str) -> NoReturn:
     """Ends the command with a message."""
     errors.print(Text.assemble(("error: ", "bold red"), plain(message)), soft_wrap=True)
     raise typer.Exit(code)
+
+
+def warn(message: str) -> None:
+    """Says what the user should know, and goes on."""
+    errors.print(Text.assemble(("warning: ", "bold yellow"), plain(message)), soft_wrap=True)
+
+
+def chosen_mode(overwrite: bool, resume: bool) -> Mode:
+    """What becomes of an earlier call's results in the folder."""
+    if overwrite and resume:
+        stop(UNUSABLE, "--overwrite starts anew and --resume continues: choose one")
+    return "overwrite" if overwrite else "resume" if resume else "new"
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and a closed terminal end a run as Ctrl-C does: in order, with finished samples kept."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    # what is ignored, as under nohup, stays ignored
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -65,8 +65,9 @@ class Cost:
         """The medians."""
         of = f"medians of {len(self.codes)} samples" if len(self.codes) > 1 else "one sample"
         return (
-            f"What the non-idealities cost, sample by sample: pixels {np.median(self.pixel_rms):.2g} rms from the "
-            f"trained model's, {percent(float(np.median(self.codes)))} of the codes within 1 LSB of its ({of})."
+            f"What the non-idealities cost, sample by sample: pixels {np.median(self.pixel_rms):.2g} rms "
+            f"(readout unit) from the trained model's, {percent(float(np.median(self.codes)))} of the codes within "
+            f"1 LSB of its ({of})."
         )
 
 

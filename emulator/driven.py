@@ -9,21 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import RK45
 
 from netlists.core import Array, Index
 from netlists.noise import Driving
 
 TOLERANCE: Final = 1e-6  # of a stretch, in state units: the whole run is then right to 1e-5
 _HALVINGS = 30
-# the pair's weights: of a stage on those before it (the last row is the step itself), where it is, and the error's
-_A: Final = np.vstack([np.pad(RK45.A[1:], ((0, 0), (0, 1))), RK45.B])
-_C: Final = np.append(RK45.C[1:], 1.0)
-_E: Final = RK45.E
 _NEAR = 1e-9  # of the grid's step: what is as near to a grid point is there
 
 
@@ -108,6 +104,14 @@ def carry(rate: Callable[[Array], Array], states: Array, begin: Array, end: Arra
     return states
 
 
+@lru_cache(maxsize=1)
+def _pair() -> tuple[Array, Array, Array]:
+    """The pair's weights: of a stage on those before it (the last row is the step itself), where it is, the error's."""
+    from scipy.integrate import RK45  # a fifth of a second, which every command would wait for
+
+    return np.vstack([np.pad(RK45.A[1:], ((0, 0), (0, 1))), RK45.B]), np.append(RK45.C[1:], 1.0), RK45.E
+
+
 def _stretch(
     rate: Callable[[Array], Array],
     drive: Drive,
@@ -129,14 +133,15 @@ def _stretch(
         span: (W,) model time between them.
         halvings: how often the stretch was halved already.
     """
-    stages = np.empty((len(_E), *x.shape))
-    flat = stages.reshape(len(_E), -1)
+    weights, places, errors = _pair()
+    stages = np.empty((len(errors), *x.shape))
+    flat = stages.reshape(len(errors), -1)
     stages[0] = first
-    for stage, (row, share) in enumerate(zip(_A, _C, strict=True), 1):
+    for stage, (row, share) in enumerate(zip(weights, places, strict=True), 1):
         moved = (row[:stage] @ flat[:stage]).reshape(x.shape)
         there = x + span * moved
         stages[stage] = rate(there) + drive.felt(begin + share * (end - begin), there)
-    error = float(np.abs(span * (_E @ flat).reshape(x.shape)).max(initial=0.0))
+    error = float(np.abs(span * (errors @ flat).reshape(x.shape)).max(initial=0.0))
     if error <= TOLERANCE:
         return there, stages[-1]
     if halvings == _HALVINGS:

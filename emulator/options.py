@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,10 @@ import typer
 
 from device_models.corners import CornerName as Corner
 from device_models.lc_oscillator import Limiter
-from netlists.non_idealities import NonIdealities, Quantizer
+from emulator.settings import OscillatorSettings, RunSettings
+from netlists.non_idealities import SAYS_HOW, NonIdealities, Quantizer
+
+CORE = RunSettings.model_validate({})  # defaults, of a core on a grid
 
 WeightsFile = Annotated[
     Path, typer.Argument(help="Trained weights (HDF5, format ais-weights).", show_default=False)
@@ -104,30 +108,36 @@ CornerName = Annotated[Corner, typer.Option(rich_help_panel=_PANEL, help=_help("
 Chip = Annotated[int, typer.Option(min=0, rich_help_panel=_PANEL, help=_help("chip"))]
 
 
-def non_idealities(**given: Any) -> dict[str, Any]:
-    """Settings of ``NonIdealities`` from these options.
+def core_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a core that ``ais run`` and ``ais compile`` both have, nested as ``RunSettings`` takes them.
+
+    Args:
+        given: a command's options by name; settings that it has no option for keep their defaults.
 
     Raises:
-        typer.BadParameter: one that says something of another that is not given.
+        typer.BadParameter: an option that can't be read, or that says something of another that is not given.
     """
-    for option, other, acts in (
-        ("quantizer", "bits", given.get("bits") is not None),
-        ("noise_step", "noise", bool(given.get("noise"))),
-    ):
-        if given.get(option) is not None and not acts:
+    return {
+        "seed": given["seed"], "level": given["level"], "reltol": given["reltol"], "rows": given["rows"],
+        "scaling": {"tau": given["tau"]},
+        "oscillator": {name: given[name] for name in OscillatorSettings.model_fields if name in given},
+        "non_idealities": _non_idealities(given),
+    }  # fmt: skip
+
+
+def _non_idealities(given: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {name: given[name] for name in NonIdealities.model_fields if given.get(name) is not None}
+    asked["noise"] = _sigma(given["noise"])
+    for option, other in SAYS_HOW.items():
+        if option in asked and not asked.get(other):
             names = f"--{option.replace('_', '-')}", f"--{other}"
             raise typer.BadParameter(
                 f"{names[0]} says how {names[1]} acts: give {names[1]} too, or leave it out."
             )
-    return {name: value for name, value in given.items() if value is not None}
+    return asked
 
 
-def sigma(noise: str) -> float:
-    """Sigma of ``--noise`` of a core.
-
-    Raises:
-        typer.BadParameter: neither a number nor ``off``.
-    """
+def _sigma(noise: str) -> float:
     if noise == "off":
         return 0.0
     try:

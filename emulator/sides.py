@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from device_models.adc import AdcSettings
 from device_models.families import family
+from emulator.campaign.sweep import RECORD as OF_A_CAMPAIGN
 from emulator.folder import RESULTS
 from emulator.image_sets import Span, read_images
 from emulator.results import Results, read_results
@@ -109,6 +110,10 @@ def read_side(given: str, span: Span | None, most: int, seed: int) -> Side:
     if path.is_dir():
         path = path / RESULTS
         if not path.is_file():
+            if (path.parent / OF_A_CAMPAIGN).is_file():
+                raise CompareError(
+                    f"{shown}: is a campaign, whose report compares its points; expected a run"
+                )
             raise CompareError(f"{shown}: holds no {RESULTS}; finish the run with --resume")
     if not path.is_file():
         raise CompareError(f"{shown}: no such file")

@@ -12,14 +12,24 @@ from device_models.corners import CornerName as Corner
 Quantizer = Literal["signed", "offset", "sign-magnitude"]
 
 
+# Settings that only say how another acts: without it they say nothing
+SAYS_HOW = {"quantizer": "bits", "noise_step": "noise"}
+
+
 def share(value: Any) -> Any:
-    """A share as a number: "5%", "5 %" and 0.05 are the same; what is neither is left for pydantic to refuse."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        number = value.strip().removesuffix("%").strip()
-        try:
-            return float(number) / 100
-        except ValueError:
-            return value
+    """A share as a number: "5%", "5 %" and 0.05 are the same; what is neither is left for pydantic to refuse.
+
+    Raises:
+        ValueError: a number from 1 to 100, which looks like one of per cent.
+    """
+    try:
+        if isinstance(value, str) and value.strip().endswith("%"):
+            return float(value.strip().removesuffix("%")) / 100
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    if 1 < number <= 100:
+        raise ValueError(f"a share is at most 1, which is 100%; for {value} per cent write {value}%")
     return value
 
 
@@ -72,7 +82,7 @@ class NonIdealities(BaseModel):
     )  # fmt: skip
     noise: float = Field(
         0.0, ge=0, allow_inf_nan=False,
-        description="of white noise on every state: sigma, state unit per root model time",
+        description="sigma of white noise on every state, state unit per root model time",
         json_schema_extra=_unit("state unit per root model time unit"),
     )  # fmt: skip
     noise_step: float | None = Field(

@@ -6,6 +6,7 @@ import numpy as np
 
 from device_models.families import family
 from netlists.core import AnalogCore, Index, InitialDistribution
+from netlists.network import LangevinNetwork, Module, Skip
 
 
 def window_edges(rows: int, columns: int, radius: int = 2) -> Index:
@@ -66,3 +67,31 @@ def window_core(
         if model.state.periodic
         else InitialDistribution(-1.0, 1.0),
     )
+
+
+def random_network(
+    sizes: tuple[int, ...] = (16,), *, rank: int = 0, quartic: float = 0.0, kt: float = 1.0, seed: int = 0,
+    strength: float = 0.5,
+) -> LangevinNetwork:  # fmt: skip
+    """Langevin modules with Gram couplings of both signs, positive definite; with a rank, a skip from each to the next.
+
+    Args:
+        sizes: nodes of the modules.
+        rank: of the skips; 0 for none.
+        quartic: of every node.
+        kt, seed, strength: temperature, of the random numbers, of the modules' couplings.
+    """
+    generator = np.random.default_rng(seed)
+    modules = []
+    for number, size in enumerate(sizes):
+        weights = generator.normal(0.0, strength, (size, size))
+        coupling = weights.T @ weights / size
+        modules.append(Module(f"module {number}", coupling, np.full(size, 0.3), np.full(size, quartic)))
+    skips = []
+    for onto in range(len(sizes) - 1 if rank else 0):
+        left, right = (generator.normal(0.0, 1.0, (sizes[onto + k], rank)) for k in (0, 1))
+        # weak enough that what it can take from either module's smallest eigenvalue leaves some of it
+        scale = np.sqrt(0.2 / len(sizes) / np.linalg.norm(left @ right.T, 2))
+        skips.append(Skip(onto, onto + 1, scale * left, scale * right))
+    nodes = sum(sizes)
+    return LangevinNetwork(tuple(modules), tuple(skips), generator.normal(size=nodes), kt, np.arange(nodes))

@@ -364,7 +364,7 @@ def test_folders_of_others_are_left_alone(
     with pytest.raises(FolderError, match="no run of ours"):
         small_run(folder / "a.h5", plain, "overwrite")
     with pytest.raises(
-        FolderError, match="holds another campaign's results; --overwrite replaces them, --resume"
+        FolderError, match="holds a campaign's results already; --overwrite replaces them, --resume"
     ):
         run_campaign(path, plain)
 

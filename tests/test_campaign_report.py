@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from campaigns import campaign_file, two_weights
+from rich.console import Console
 from typer.testing import CliRunner
 
 from emulator.campaign.analysis import (
@@ -29,11 +31,14 @@ from emulator.campaign.journal import Journal
 from emulator.campaign.points import Point
 from emulator.campaign.report import write_campaign_report
 from emulator.campaign.store import Store, write_campaign
+from emulator.campaign.tally import Tally
+from emulator.campaign.terminal import Terminal
 from emulator.campaign.work import COLUMNS, CPU, DEVICES, WORST_WINDOW, Circumstances, items_of
 from emulator.cli import app
 from emulator.estimate import Estimate, resampled, rms
 from emulator.estimate import share_of_codes as share
 from emulator.features import PIXELS
+from emulator.starts import one_of_each, rows_of, starts_of
 
 HERE = Circumstances("0.1.0", 46, True, True, True)
 Make = Callable[
@@ -47,9 +52,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(
-    campaign: Campaign, out: Path, shift: Callable[[Point], float], failed: frozenset[int] = frozenset()
-) -> Path:
-    """A ``campaign.h5`` of made-up samples: normal pixels, those of the circuit shifted by codes at each point."""
+    campaign: Campaign, out: Path, shift: Callable[[Point], float], failed: frozenset[int] = frozenset(),
+    anew: bool = False,
+) -> Path:  # fmt: skip
+    """A ``campaign.h5`` of made-up samples: normal pixels, those of the circuit shifted by codes at each point.
+
+    ``anew``: the circuit's are drawn by themselves at each point, of the same distribution.
+    """
     out.mkdir(exist_ok=True)
     items = []
     with Journal(out / "journal") as journal:
@@ -61,7 +70,11 @@ def stored(
                 for item in items_of(point.number, source.sha256, settings, campaign.samples, HERE):
                     generator = np.random.default_rng((seed, item.sample))
                     trained = np.clip(np.round(generator.normal(128, 20, pixels)), 0, 255).astype(np.int64)
-                    made = np.clip(trained + round(shift(point)), 0, 255)
+                    by_itself = np.random.default_rng((seed, item.sample, point.number)).normal(
+                        128, 20, pixels
+                    )
+                    basis = np.round(by_itself).astype(np.int64) if anew else trained
+                    made = np.clip(basis + round(shift(point)), 0, 255)
                     items.append(item)
                     journal.append(item.key, row(item.sample, made, trained, item.sample in failed))
         write_campaign(out / "campaign.h5", campaign, HERE, journal, items)
@@ -120,7 +133,7 @@ def test_intervals_hold_what_they_say() -> None:
 
 def test_a_share_of_codes_that_go_together_is_less_sure() -> None:
     """30 of 40 samples perfect and 10 all wrong say less than 40 samples of three quarters."""
-    together, apart = share(np.repeat([1.0, 0.0], [30, 10]), 64), share(np.full(40, 0.75), 64)
+    together, apart = (share(shares, 64) for shares in (np.repeat([1.0, 0.0], [30, 10]), np.full(40, 0.75)))
     assert together.value == apart.value == 0.75
     assert together.high - together.low > 5 * (apart.high - apart.low)
     alone = share(np.repeat([1.0, 0.0], [30, 10]), 1)
@@ -128,6 +141,24 @@ def test_a_share_of_codes_that_go_together_is_less_sure() -> None:
     whole = share(np.ones(40), 64)
     assert (whole.value, whole.high) == (1.0, 1.0)
     assert 0 < 1 - whole.low < 3 / 1000
+
+
+def test_samples_of_one_start_are_one_sample() -> None:
+    """Through four dies that lack nothing, each sample comes four times: no figure gets any surer by that."""
+    values = np.random.default_rng(2).uniform(0.2, 0.9, 32)
+    alone, copies = np.arange(32), np.tile(np.arange(32), 4)
+    once, again = resampled(values, rms, alone), resampled(np.tile(values, 4), rms, copies)
+    assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
+    once, again = share(values, 64, alone), share(np.tile(values, 4), 64, copies)
+    assert (again.low, again.high) == pytest.approx((once.low, once.high), rel=1e-12)
+    assert not resampled(np.ones(28), rms, np.tile(np.arange(7), 4)).known
+
+
+def test_dies_take_turns_and_missing_samples_are_made_up_for() -> None:
+    starts = starts_of(np.array([5, 5, 5, 5, 5, 9, 9]), np.array([0, 1, 0, 1, 2, 0, 0]))
+    assert starts.tolist() == [0, 1, 0, 1, 2, 3, 3]
+    assert rows_of(starts).tolist() == [[0, 2], [1, 3], [4, 4], [5, 6]]
+    assert one_of_each(starts).tolist() == [0, 3, 4, 6]
 
 
 def test_few_samples_have_no_interval() -> None:
@@ -171,6 +202,38 @@ def test_a_shift_is_the_distance_and_nothing_where_there_is_none(folder: Path, t
     assert far.figures["trained_pixel"].value == pytest.approx(60 / 255)
 
 
+def test_dies_that_make_other_samples_of_one_distribution_are_no_distance(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The trained model makes one sample of a start whatever the die; copies of it would pass for a distance."""
+    path = campaign_file(
+        folder,
+        "[grid]\nchip = [1, 2, 3, 4, 5, 6]\n[settings]\ndetuning = 0.01\n",
+        samples=40,
+        weights='["b.h5"]',
+    )
+    campaign = read_campaign(path)
+    (setting,) = read(campaign, stored(campaign, tmp_path, lambda _: 0.0, anew=True))
+    assert (setting.samples, setting.starts) == (240, 40)
+    assert setting.figures[TO_TRAINED].low == 0
+
+
+def test_recall_sees_what_is_never_made(folder: Path, tmp_path: Path) -> None:
+    """Data of two kinds, of which one is made: recall is half, precision whole."""
+    campaign = read_campaign(campaign_file(folder, "", samples=100, weights='["b.h5"]'))
+    path = stored(campaign, tmp_path, lambda _: 0.0)
+    data = np.clip(np.random.default_rng(7).normal(128, 20, (300, 4)) / 255, 0, 1)
+    data[150:] *= 0.2
+    (setting,) = read(campaign, path, data)
+    assert setting.figures["data_precision"].value > 0.8
+    recall = setting.figures["data_recall"]
+    assert 0.4 < recall.low < recall.value <= 0.5 < recall.high < 0.65
+    assert "trained_recall" not in setting.figures
+    (setting,) = read(campaign, path)
+    assert setting.figures["trained_recall"].known
+    assert "data_recall" not in setting.figures
+
+
 def test_failed_samples_are_counted_and_left_out_of_figures(folder: Path, tmp_path: Path) -> None:
     campaign = read_campaign(campaign_file(folder, "", samples=20, weights='["b.h5"]'))
     (setting,) = read(campaign, stored(campaign, tmp_path, lambda _: 10.0, frozenset({0, 3, 4})))
@@ -200,8 +263,8 @@ def made_up(
     values: list[Any], estimates: list[tuple[float, float, float]], figure: str = TO_TRAINED
 ) -> Series:
     settings = tuple(
-        Setting("w", (("bits", value),), 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255, *[np.zeros((0, 1), int)] * 2,
-                np.zeros(0, int), 1.0, 1.0, 1.0, {})
+        Setting("w", (("bits", value),), 9, 9, 9, {figure: Estimate(*estimate)}, (1, 1), 255,
+                *[np.zeros((0, 1), int)] * 2, np.zeros(0, int), 1.0, 1.0, 1.0, {})
         for value, estimate in zip(values, estimates, strict=True)
     )  # fmt: skip
     return Series("bits", "w", (), settings)
@@ -395,3 +458,31 @@ def test_inspect_shows_a_campaign_and_its_folder(swept: Path, tmp_path: Path) ->
     shown = CliRunner().invoke(app, ["inspect", str(tmp_path)])
     assert shown.exit_code == 2
     assert "a campaign without a finished sample" in shown.output
+
+
+def test_with_data_the_headline_is_by_both_distances(folder: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", images=np.random.default_rng(5).uniform(0.3, 0.7, (50, 2, 2)))
+    more = '[grid]\nbits = ["none", 2]\n'
+    keys = {"samples": 20, "weights": '["b.h5"]', "data": f'"{tmp_path / "data.npz"}"'}
+    campaign = read_campaign(campaign_file(folder, more, **keys))
+    path = stored(campaign, tmp_path, lambda point: 60.0 if point.values["bits"] == 2 else 0.0)
+    found = write_campaign_report(campaign, path, tmp_path / "report.html", tmp_path / "figures")
+    assert "quality first falls at 2, by the distance to the data." in found
+    assert "quality first falls at 2, by the distance to the trained model." in found
+
+
+def test_a_narrow_table_cuts_names_and_no_numbers(folder: Path) -> None:
+    more = '[grid]\nmismatch_coupling = ["1%", "5%"]\nchip = [1, 2]\n'
+    weights = '[{file = "b.h5", label = "a name that is too long"}]'
+    campaign = read_campaign(campaign_file(folder, more, samples=1000, weights=weights))
+    written = io.StringIO()
+    console = Console(width=70, file=written)
+    terminal = Terminal(console)
+    tallies = [Tally(0, 1000, done=1000, cpu_s=123.0, worst=1.23e-4) for _ in campaign.points]
+    terminal.planned(campaign, tallies, HERE, "here")
+    console.print(terminal.table(10))
+    found = [line.split() for line in written.getvalue().splitlines() if "1000/1000" in line]
+    assert [line[-7:-4] for line in found] == [
+        [value, chip, "1000/1000"] for value in ("1%", "5%") for chip in "12"
+    ]
+    assert all((line[-4], line[-1]) == ("1.2e-4", "0.12") for line in found)

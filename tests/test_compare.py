@@ -115,6 +115,8 @@ def test_samples_without_codes_are_left_out(runs: Path, tmp_path: Path) -> None:
 def test_what_is_no_side(runs: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "images.npz", images=np.random.default_rng(0).random((5, 4, 2)))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / "campaign.json").touch()
     with h5py.File(tmp_path / "bare.h5", "w") as file:
         file.attrs.update({"format": "ais-results", "version": 1})
     for given, error, said in [
@@ -122,6 +124,7 @@ def test_what_is_no_side(runs: Path, tmp_path: Path) -> None:
         (f"{runs / 'a'}:original", CompareError, "no such file; behind a run may stand :circuit, :reference, :trained"),
         (f"{tmp_path / 'absent'}:reference", CompareError, "absent: no such file"),
         (tmp_path / "empty", CompareError, r"holds no results.h5; finish the run with --resume"),
+        (tmp_path / "swept", CompareError, "swept: is a campaign, whose report compares its points; expected a run"),
         (runs / "weights.h5", ResultsError, "not a ais-results file of version 1"),
         (tmp_path / "bare.h5", ResultsError, "samples/index: missing"),
         (f"{tmp_path / 'images.npz'}:reference", CompareError, "holds images, of which there is no reference"),

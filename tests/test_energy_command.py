@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from made_up_results import made_up
 from substrates import random_network
 from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.energy.options import hertz
+from emulator.results import Results, write_results
 from netlists.network_file import Substrate, write_network
 from netlists.synthetic import window_core
 from netlists.weights import write_weights
@@ -159,6 +161,35 @@ def test_bad_input_is_refused_by_its_option(words: tuple[object, ...], message: 
     assert result.exit_code == 2
     assert message in said(result)
     assert not result.stdout
+
+
+def test_a_run_stands_beside_the_extrapolation(tmp_path: Path) -> None:
+    """36 cells of 10 couplings that take 3 and 2 uJ in 1000 cycles, in a core of four times as many."""
+    write_results(tmp_path / "results.h5", made_up(level="lc"))
+    words = ("--results", tmp_path, "--nodes", 144, "--degree", 5, "--cycles", 500)
+    plain = found(*words)
+    run, scaled = plain["circuit"]["run"], plain["circuit"]["scaled"]
+    assert (run["kind"], scaled["kind"]) == ("circuit simulation", "extrapolation")
+    assert run["energy_per_sample_J"] == pytest.approx(5e-6)
+    # half the cycles of the oscillators; a coupling takes the same however many there are
+    assert scaled["energy_per_sample_J"] == pytest.approx(4 * 0.5 * 3e-6 + 144 * 5 / 360 * 2e-6)
+    assert "was simulated as a circuit" in " ".join(plain["remarks"])
+    shown = said(ais(*words, "--out", tmp_path / "page"))
+    assert "From the circuit" in shown
+    assert "circuit simulation" in shown
+    assert "From the circuit" in (tmp_path / "page" / "energy.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [(made_up(level="phase"), "a cell is an equation and draws no current"), (None, "no such file")],
+)
+def test_a_run_without_energies_is_refused(tmp_path: Path, results: Results | None, message: str) -> None:
+    if results is not None:
+        write_results(tmp_path / "results.h5", results)
+    result = ais("--results", tmp_path / "results.h5")
+    assert result.exit_code == 2
+    assert message in said(result)
 
 
 def test_a_network_of_modules_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from networks import random_network
 from test_thermo_runs import substrate
 
-from emulator.receipt.page import ReceiptView
+from emulator.receipt.model import read_receipt
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import NetworkSettings
 from emulator.thermo.network_plan import NetworkRunSettings, Plan, plan_network
@@ -51,7 +52,7 @@ def test_noises_are_told_apart(tmp_path: Path, compiling: Simulator, noise: str,
     assert "realization differential" in said
     assert "1 5 and 5 2 40 50 2.5 buses" in said
     assert "Receipt What one sample costs" in said
-    assert "circuit simulation extrapolation" in said
+    assert "circuit simulation circuit simulation" in said  # the kind of number, and its tag
 
 
 def test_faults_stand_first(tmp_path: Path) -> None:
@@ -59,9 +60,16 @@ def test_faults_stand_first(tmp_path: Path) -> None:
     assert "PASS" in words(page)
     accepted, reason = np.array([True, False, True]), np.array(["", "off <b>by</b> 1", ""], dtype=object)
     rows = {**results.rows, "verdict/accepted": accepted, "verdict/reason": reason}
-    page = network_report(plan, replace(results, rows=rows), {}, ReceiptView((), ()))
+    receipt = read_receipt(tmp_path / "out" / "receipt.json")
+    page = network_report(plan, replace(results, rows=rows), {}, receipt)
     assert "SOME FAIL 2 of 3 inputs are what linear algebra says" in words(page)
     assert "off &lt;b&gt;by&lt;/b&gt; 1" in page
+
+
+def test_what_an_input_costs_is_on_the_page(tmp_path: Path) -> None:
+    _, _, page = run(tmp_path, samples=2, settle=2)
+    claim = read_receipt(tmp_path / "out" / "receipt.json").energy.circuit_simulation
+    assert claim.sentence in html.unescape(words(page))
 
 
 def test_names_from_files_are_escaped(tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def test_results_of_earlier_versions_are_read(chip: tuple[Path, str], tmp_path: 
         (["--noise", "-1"], "--noise: Input should be greater than or equal to 0, received -1.0"),
         (["--mismatch-coupling", "five"], "--mismatch-coupling: Input should be a valid number"),
         (["--mismatch-coupling", "five%"], "received 'five%'"),
+        (["--mismatch-coupling", "5"], "for 5 per cent write 5%, received '5'"),
         (["--mismatch-coupling", "101%"], "--mismatch-coupling: Input should be less than or equal to 1"),
         (["--mismatch-shil", "nan"], "--mismatch-shil: Input should be"),
         (["--detuning", "-1%"], "--detuning: Input should be greater than or equal to 0"),

@@ -1,4 +1,4 @@
-"""The README's commands and code run, as printed."""
+"""The commands and code of the README and of docs/ run, as printed, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from substrates import activations_file
 from netlists.network_file import Substrate, write_network
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+TEXT = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -74,6 +75,23 @@ def test_network_commands_run(tmp_path: Path) -> None:
             shlex.split(small), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{small}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_every_page_can_be_found() -> None:
+    """From the README, directly or by a page that it links to."""
+    found, left = set(), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        found.add(page)
+        links = re.findall(r"\]\(([^)#]+\.md)", page.read_text(encoding="utf-8"))
+        left += [there for link in links if (there := (page.parent / link).resolve()) not in found]
+    assert set(PAGES) <= found
 
 
 def test_make_targets_exist() -> None:

@@ -15,6 +15,7 @@ import pytest
 from networks import random_network
 from receipt_json import empty, facts
 
+from emulator.energy.figure import Kind
 from emulator.receipt.claim import Claim
 from emulator.receipt.difference import differences
 from emulator.receipt.field import NotRecorded, Recorded
@@ -87,7 +88,15 @@ def test_the_energy_is_what_was_simulated(finished: Path) -> None:
     energy = made(finished).energy
     assert isinstance(energy.circuit_simulation, Claim)
     assert energy.circuit_simulation.energy_per_sample_J > 0
-    assert isinstance(energy.extrapolation, NotRecorded)
+    assert energy.circuit_simulation.kind is Kind.CIRCUIT
+    assert "digital_interface" in energy.circuit_simulation.figure.outside
+    # with the converters, which are a model
+    assert isinstance(energy.extrapolation, Claim)
+    assert energy.extrapolation.kind is Kind.EXTRAPOLATION
+    converters = {share.part: share for share in energy.extrapolation.figure.shares}["digital_interface"]
+    assert energy.extrapolation.energy_per_sample_J == pytest.approx(
+        energy.circuit_simulation.energy_per_sample_J + converters.joules
+    )
     with pytest.raises(ReceiptError, match="a Langevin network has none"):
         receipt_of(finished, stated=Stated(bits=4))
 

@@ -126,7 +126,7 @@ def test_another_runs_results_are_refused_unless_asked(tmp_path: Path) -> None:
         pass
     with (
         pytest.raises(
-            FolderError, match=r"holds another run's results; --overwrite replaces .* --resume finishes"
+            FolderError, match=r"holds a run's results already; --overwrite replaces .* --resume finishes"
         ),
         claim(tmp_path / "out", "new", IDENTITY),
     ):

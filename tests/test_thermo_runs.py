@@ -186,7 +186,7 @@ def test_finished_inputs_survive_and_are_resumed_to_the_same_bits(file: Path, tm
     again = run_network(plan, out, "resume", said.append)
     assert said[-1].startswith("0 of 4 inputs")
     np.testing.assert_array_equal(again.rows["timing/simulator_cpu"], resumed.rows["timing/simulator_cpu"])
-    with pytest.raises(FolderError, match="holds another run's results"):
+    with pytest.raises(FolderError, match="holds a run's results already"):
         run_network(plan, out, "new", said.append)
     with pytest.raises(FolderError, match=r"settings\.settle was 4, now 1"):
         run_network(plan_network(file, settings_of(settings, settle=1)), out, "resume", said.append)

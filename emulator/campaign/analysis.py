@@ -15,12 +15,13 @@ from emulator.campaign.work import CPU, WORST_WINDOW
 from emulator.estimate import Estimate, resampled, rms, share_of_codes
 from emulator.features import Extractor
 from emulator.quality import Metric, quality
+from emulator.starts import one_of_each, starts_of
 from emulator.verdict import Verdict
 from netlists.core import Array, Index
 
 # What is drawn anew of a chip or a converter: points that differ in it alone are samples of one setting
 REPLICATES = frozenset({"chip", "adc_mismatch_seed"})
-MOST_COMPARED = 512  # samples of a setting that distances between distributions look at
+MOST_COMPARED = 512  # starts of a setting that distances between distributions look at
 SHOWN = 12  # samples of a setting kept to be looked at
 
 Values = tuple[tuple[str, Any], ...]
@@ -45,8 +46,13 @@ TO_TRAINED, TO_DATA = "to_trained", "to_data"
 FIGURES: Mapping[str, Figure] = {
     TO_TRAINED: Figure("distance to the trained model", "energy distance"),
     TO_DATA: Figure("distance to the data", "energy distance"),
-    "trained_pixel": Figure("pixels against the trained model", "rms"),
-    "pixel": Figure("pixels, circuit against reference", "rms"),
+    # of what distances are to: of the data where there are any
+    "trained_precision": Figure("precision, by the trained model", "", "higher"),
+    "trained_recall": Figure("recall of the trained model", "", "higher"),
+    "data_precision": Figure("precision, by the data", "", "higher"),
+    "data_recall": Figure("recall of the data", "", "higher"),
+    "trained_pixel": Figure("pixels against the trained model", "readout, rms"),
+    "pixel": Figure("pixels, circuit against reference", "readout, rms"),
     "codes": Figure("codes within 1 LSB of the reference's", "", "higher"),
     "defect": Figure("defect, worst window", "state unit, rms"),
 }
@@ -60,6 +66,7 @@ class Setting:
         label: of the weights.
         values: on the axes; replicates are not among them.
         samples, completed: how many there are, and were simulated to the end and compared.
+        starts: how many starts those come from, as many unless dies or converters are taken together.
         figures: by name of ``FIGURES``; what can't be known is left out.
         image_shape: of a sample.
         top: largest code.
@@ -73,6 +80,7 @@ class Setting:
     values: Values
     samples: int
     completed: int
+    starts: int
     figures: Mapping[str, Estimate]
     image_shape: tuple[int, int]
     top: int
@@ -118,6 +126,7 @@ def _setting(
 ) -> Setting:
     there = (columns["samples/verdict"] == Verdict.COMPLETED) & np.isfinite(columns["crosscheck/pixel_rms"])
     done = {name: column[there] for name, column in columns.items()}
+    starts = starts_of(done["samples/seed"], done["samples/index"])
     top = 2 ** int(point.settings["adc"]["bits"]) - 1
     reasons: dict[str, int] = {}
     for verdict, reason in zip(
@@ -130,7 +139,8 @@ def _setting(
         values=_values(point),
         samples=len(there),
         completed=int(there.sum()),
-        figures=dict(_figures(done, top, data, extractor)) if there.any() else {},
+        starts=int(starts.max(initial=-1)) + 1,
+        figures=dict(_figures(done, starts, top, data, extractor)) if there.any() else {},
         image_shape=point.image_shape,
         top=top,
         codes=columns["samples/codes"][:SHOWN],
@@ -148,20 +158,24 @@ def _total(seconds: Array) -> float:
 
 
 def _figures(
-    done: Mapping[str, npt.NDArray[Any]], top: int, data: Array | None, extractor: Extractor
+    done: Mapping[str, npt.NDArray[Any]], starts: Index, top: int, data: Array | None, extractor: Extractor
 ) -> Iterator[tuple[str, Estimate]]:
     """Figures of the completed samples of a setting."""
     # the energy distance: pairs that lie close, as here, bias its estimate and interval not at all
-    some = slice(0, MOST_COMPARED)
+    some = one_of_each(starts)[:MOST_COMPARED]
     made, trained = done["samples/codes"][some] / top, done["samples/codes_trained"][some] / top
-    yield TO_TRAINED, _of(quality(made, trained, extractor, paired=True).energy)
+    found, of = quality(made, trained, extractor, paired=True), "trained"
+    yield TO_TRAINED, _of(found.energy)
     if data is not None:
-        flat = data.reshape(len(data), -1)
-        yield TO_DATA, _of(quality(made, flat, extractor).energy)
-    yield "trained_pixel", resampled(done["crosscheck/trained_pixel_rms"], rms)
-    yield "pixel", resampled(done["crosscheck/pixel_rms"], rms)
-    yield "codes", share_of_codes(done["crosscheck/codes_within_1lsb"], made.shape[1])
-    yield "defect", resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1))
+        found, of = quality(made, data.reshape(len(data), -1), extractor), "data"
+        yield TO_DATA, _of(found.energy)
+    for name, share in ((f"{of}_precision", found.precision), (f"{of}_recall", found.recall)):
+        if math.isfinite(share.measured):
+            yield name, _of(share)
+    yield "trained_pixel", resampled(done["crosscheck/trained_pixel_rms"], rms, starts)
+    yield "pixel", resampled(done["crosscheck/pixel_rms"], rms, starts)
+    yield "codes", share_of_codes(done["crosscheck/codes_within_1lsb"], made.shape[1], starts)
+    yield "defect", resampled(done[WORST_WINDOW], lambda values: np.median(values, axis=-1), starts)
 
 
 def _of(metric: Metric) -> Estimate:

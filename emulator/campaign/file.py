@@ -222,7 +222,10 @@ def _known(
     found = {}
     for name, value in given.items():
         if name not in NAMES:
-            problems.append(f"{where}.{name}: unknown setting{nearest(name, NAMES)}")
+            top = next((key for key in ("samples", "seeds") if name in (key, key.removesuffix("s"))), "")
+            hint = f"; {top} stand at the top of the file" if top else nearest(name, NAMES)
+            hint = "; it is an option of ais sweep" if name == "jobs" else hint
+            problems.append(f"{where}.{name}: unknown setting{hint}")
         elif swept and NAMES[name][-1] in WHILE_RUNNING:
             problems.append(f"{where}.{name}: does not bear on the numbers; it goes into [settings]")
         else:

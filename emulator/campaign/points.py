@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from emulator.chip import build
 from emulator.levels import PHASE
 from emulator.settings import WHILE_RUNNING, RunSettings, settings_for
 from netlists.core import AnalogCore
+from netlists.non_idealities import SAYS_HOW
 from netlists.weights import Weights
 
 NEXT_LINE = "\n  "  # as errors with several problems have it
@@ -69,6 +70,7 @@ def points_of(
         axes: names of all settings that are swept.
         problems: takes what is wrong with them.
     """
+    problems.extend(_without_effect(common, chosen))
     found: list[Point] = []
     seen: dict[str, str] = {}
     tried: dict[object, str] = {}
@@ -92,6 +94,14 @@ def points_of(
         seen.setdefault(key, f"that of {where}, {said}")
         found.append(point)
     return tuple(found)
+
+
+def _without_effect(common: Flat, chosen: Sequence[tuple[str, Flat]]) -> Iterator[str]:
+    """Settings that say how another acts, which is off at every point."""
+    given = {**dict.fromkeys(common, "settings"), **{name: where for where, flat in chosen for name in flat}}
+    for name, other in SAYS_HOW.items():
+        if given.get(name) and not any({**common, **flat}.get(other) for _, flat in chosen):
+            yield f"{given[name]}.{name}: says how {other} acts, which is off at every point; give {other} too"
 
 
 def _checked(core: AnalogCore, settings: RunSettings, tried: dict[object, str]) -> str:

@@ -37,6 +37,7 @@ MOST_MAPS = 3  # pairs of axes that are mapped
 MOST_ROWS = 400  # settings in the table
 MOST_ON_SHEET = 40  # settings
 MEDIA = {"svg": "svg+xml", "png": "png"}
+SHARES = ("trained_precision", "trained_recall", "data_precision", "data_recall")
 FIDELITY = ("trained_pixel", "pixel", "codes", "defect")
 
 
@@ -99,14 +100,17 @@ def _drawn(
     settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]
 ) -> Iterator[tuple[str, tuple[str, bytes]]]:
     """(name, (kind, content)) of every figure."""
-    quality = [name for name in (TO_TRAINED, TO_DATA) if any(name in setting.figures for setting in settings)]
+    distances, shares = (
+        [name for name in names if any(name in setting.figures for setting in settings)]
+        for names in ((TO_TRAINED, TO_DATA), SHARES)
+    )
     for across, down in itertools.islice(itertools.combinations(axes, 2), MOST_MAPS):
-        for name in quality:
+        for name in distances:
             content = drawings.map_of(settings, (across, axes[across]), (down, axes[down]), name)
             yield f"map-{across}-{down}-{name}", ("svg", content)
     for axis, values in axes.items():
         series = series_of(settings, axis, values)
-        for part, names in (("quality", quality), ("fidelity", FIDELITY)):
+        for part, names in (("quality", [*distances, *shares]), ("fidelity", FIDELITY)):
             if series and names:
                 for k, content in enumerate(drawings.along(axis, values, unit(axis), series, names)):
                     yield f"along-{axis}-{part}-{k}", ("svg", content)
@@ -142,24 +146,25 @@ def _falls(settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]) -> 
 
 
 def _headline(falls: Sequence[Fall], settings: Sequence[Setting], axes: Mapping[str, tuple[Any, ...]]) -> str:
-    """Where quality falls, a sentence an axis."""
+    """Where quality falls, a sentence an axis and distance."""
     if not settings:
         return "No sample is finished."
     if not falls:
         return "There are too few samples, or too few values on an axis, to say where quality falls."
-    name = TO_DATA if any(each.figure == TO_DATA for each in falls) else TO_TRAINED
+    names = [name for name in (TO_DATA, TO_TRAINED) if any(each.figure == name for each in falls)]
     sentences = []
-    for axis, values in axes.items():
+    for (axis, values), name in itertools.product(axes.items(), names):
         along = [each for each in falls if each.series.axis == axis and each.figure == name]
+        by = f", by the {FIGURES[name].title}" if len(names) > 1 else ""
         fell = {each.first.at[axis] for each in along if each.first is not None}
         where = " or ".join(in_words(axis, value) for value in values if value in fell)
         count = sum(each.first is not None for each in along)
         share = "" if count == len(along) else f" (in {count} of {len(along)} series)"
         if fell:
-            sentences.append(f"Along {axis}, quality first falls at {where}{share}.")
+            sentences.append(f"Along {axis}, quality first falls at {where}{share}{by}.")
         elif along:
             sentences.append(
-                f"Along {axis}, quality falls nowhere that {along[0].ideal.completed} samples can tell."
+                f"Along {axis}, quality falls nowhere that {along[0].ideal.starts} samples can tell{by}."
             )
     return " ".join(sentences)
 
@@ -197,7 +202,8 @@ def _warnings(campaign: Campaign, settings: Sequence[Setting]) -> list[str]:
     if replicates := [name for name in campaign.axes if name in REPLICATES]:
         found.append(
             f"Points that differ in {' and '.join(replicates)} alone are taken together; intervals are for these dies, "
-            "and do not say how others would differ."
+            "and do not say how others would differ. Distances between distributions, precision and recall look at "
+            "each start once, through one of the dies after the other."
         )
     if any(not estimate.known for setting in settings for estimate in setting.figures.values()):
         found.append("Some settings have too few samples for intervals.")

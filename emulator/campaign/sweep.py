@@ -308,7 +308,8 @@ class _Dispatch:
             ItemLost: an item was lost, not for the first time.
         """
         # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
-        for future in wait(self._flying, _WAIT_S, FIRST_COMPLETED).done:
+        done = wait(self._flying, _WAIT_S, FIRST_COMPLETED).done
+        for future in [each for each in self._flying if each in done]:  # in their order, not that of a set
             item = self._flying.pop(future)
             try:
                 outcome = future.result()

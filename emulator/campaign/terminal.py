@@ -106,14 +106,18 @@ class Terminal:
             caption="window: worst defect (state unit, rms); pixels, codes: rms and share within 1 LSB, against the "
             "trained model; s: processor time a sample",
         )  # fmt: skip
-        for heading in ("weights", *self._campaign.axes, "done", "window", "pixels", "codes", "s"):
-            table.add_column(heading, justify="left" if heading == "weights" else "right", no_wrap=True)
+        # where it is narrow, names are cut, never numbers: rich takes from columns that may wrap, and these do not
+        names = ("weights", *self._campaign.axes)
+        for heading in names:
+            table.add_column(_cut(heading), justify="left" if heading == "weights" else "right")
+        for heading in ("done", "window", "pixels", "codes", "s"):
+            table.add_column(heading, justify="right", no_wrap=True)
         for number in chosen:
             point, tally = self._campaign.points[number], self._tallies[number]
             done = Text(f"{tally.done}/{tally.total}", "red" if tally.failed else "")
             table.add_row(
-                Text(printable(self._campaign.sources[point.source].label, longest=24)),
-                *(Text(printable(in_words(*each), longest=16)) for each in point.values.items()), done,
+                _cut(printable(self._campaign.sources[point.source].label, longest=24)),
+                *(_cut(printable(in_words(*each), longest=16)) for each in point.values.items()), done,
                 figure(tally.worst), figure(tally.pixel_rms), percent(tally.codes),
                 f"{tally.cpu_s / tally.done:.2g}" if tally.done else "–",
             )  # fmt: skip
@@ -138,3 +142,8 @@ class Terminal:
         done, total = (sum(getattr(tally, name) for tally in self._tallies) for name in ("done", "total"))
         row.add_row(ProgressBar(total, done, width=30), Text(self._line(pace)))
         return row
+
+
+def _cut(text: str) -> Text:
+    """On one line, cut where there is no room."""
+    return Text(text, no_wrap=True, overflow="ellipsis")

@@ -51,6 +51,13 @@ def as_json(found: Overview) -> dict[str, Any]:
         "terms": [_share(share) for share in found.whole.shares[core:]],
         "weight_reload_bit_per_s": reload_bandwidth(found.settings),
         "total": _figure(found.whole),
+        "circuit": None
+        if found.circuit is None
+        else {
+            "results": found.circuit.name,
+            "run": _figure(found.circuit.run),
+            "scaled": _figure(found.circuit.scaled),
+        },
         "digital": [asdict(row) for row in DIGITAL],
         "reference_solver": _solver(found.solver),
         "remarks": remarks(found),

@@ -15,6 +15,7 @@ from rich.text import Text
 from emulator.console import UNUSABLE, console, errors, plain, stop, weights_problems
 from emulator.energy import options
 from emulator.energy.as_json import as_json as json_of
+from emulator.energy.beside import Beside, beside
 from emulator.energy.digital import SolverEnergy
 from emulator.energy.figure import Share
 from emulator.energy.of_core import file_settings
@@ -22,6 +23,8 @@ from emulator.energy.overview import Overview, measured_solver, overview, remark
 from emulator.energy.published import DIGITAL, SILICON
 from emulator.energy.settings import EnergySettings
 from emulator.energy.words import PART_NAMES, between, in_joules, share_of
+from emulator.receipt.model import ReceiptError
+from emulator.results import Results
 from emulator.thermo.options import given_options
 from netlists.network_file import holds_modules
 from netlists.printable import printable
@@ -37,6 +40,10 @@ def energy_command(
     weights: Annotated[Path | None, typer.Option(
         help="Take nodes, degree, chunks, visible nodes, symmetry and wires from trained weights (HDF5, format "
         "ais-weights); options given by hand go before.", show_default=False,
+    )] = None,
+    results: Annotated[Path | None, typer.Option(
+        help="A run at level ring or lc (its folder, or results.h5): what its circuit took, as it was and scaled to "
+        "this core, beside the extrapolation.", show_default=False,
     )] = None,
     nodes: options.Nodes = _DEFAULT.nodes,
     degree: options.Degree = _DEFAULT.mean_degree,
@@ -69,8 +76,8 @@ def energy_command(
 ) -> None:  # fmt: skip
     """Estimate the energy of a sample: the published extrapolation, its interval, and the terms it leaves out.
 
-    Without options: the published core of 56 × 56 oscillators with 24 couplings and 4 bits. Every figure is an
-    extrapolation; circuits are simulated by `ais run`.
+    Without options: the published core of 56 × 56 oscillators with 24 couplings and 4 bits. Circuits are simulated by
+    `ais run`; --results puts one beside the extrapolation.
     """
     values = {
         "nodes": nodes, "mean_degree": degree, "bits": bits, "f0_hz": options.hertz(f0), "cycles": cycles,
@@ -91,7 +98,8 @@ def energy_command(
     core = None
     if measure:
         core = window_core(PUBLISHED_SIDE, PUBLISHED_SIDE) if file is None else file.core
-    found = overview(settings, measured_solver(core))
+    circuit = None if results is None else _beside(results, settings)
+    found = overview(settings, measured_solver(core), circuit)
     files = [] if out is None else _write(out, found)
     if as_json:
         typer.echo(json.dumps(json_of(found), indent=2))
@@ -126,6 +134,23 @@ def _read(path: Path) -> Weights:
         return read_weights(path)
     except WeightsError as error:
         stop(UNUSABLE, weights_problems(error))
+
+
+def _beside(path: Path, settings: EnergySettings) -> Beside:
+    from emulator.receipt.sources import find_sources
+
+    try:
+        found = find_sources(path).results
+        if not isinstance(found, Results):
+            stop(
+                UNUSABLE,
+                plain(f"{path}: results of a network of modules; expected those of oscillators on a grid"),
+            )
+        return beside(printable(str(path)), found, settings)
+    except ReceiptError as error:
+        stop(UNUSABLE, plain(str(error)))
+    except ValueError as error:
+        stop(UNUSABLE, plain(f"{path}: {error}"))
 
 
 def _write(out: Path, found: Overview) -> list[Path]:
@@ -177,11 +202,28 @@ def _tables(found: Overview) -> Iterator[Table]:
     )
     yield table
 
+    if found.circuit is not None:
+        yield _circuit_table(found.circuit)
+
     table = _table("Digital generators", "", "a sample", "rests on")
     for row in DIGITAL:
         table.add_row(row.name, row.text, row.basis)
     table.add_row("our reference solver", *_solver_words(found.solver))
     yield table
+
+
+def _circuit_table(circuit: Beside) -> Table:
+    table = _table(f"From the circuit: {circuit.name}", "a sample takes", "", "interval", "rests on")
+    for figure in (circuit.run, circuit.scaled):
+        for share in figure.shares:
+            table.add_row(
+                PART_NAMES[share.part], in_joules(share.joules), between((share.low, share.high)), share.kind
+            )
+        table.add_row(
+            Text(figure.name), in_joules(figure.joules), between(figure.interval), figure.kind, style="bold",
+            end_section=True,
+        )  # fmt: skip
+    return table
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -105,6 +105,20 @@ class EnergyFigure(_Frozen):
                 raise ValueError(msg)
         return self
 
+    def simulated(self) -> EnergyFigure:
+        """What a circuit simulation alone gave; parts of another kind are outside, and the reason says so.
+
+        Raises:
+            ValueError: no part is of one.
+        """
+        kept = tuple(share for share in self.shares if share.kind is Kind.CIRCUIT)
+        others = {
+            share.part: f"{share.kind}, not simulated: {share.source}"
+            for share in self.shares
+            if share.kind is not Kind.CIRCUIT
+        }
+        return EnergyFigure(name=self.name, shares=kept, outside=self.outside | others)
+
     @property
     def kind(self) -> Kind:
         """Of the least firm share."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.energy.beside import Beside
 from emulator.energy.digital import POWERCAP, NoCounter, SolverEnergy, find_counters, solver_energy
 from emulator.energy.extrapolation import Fit, Reproduced, as_published, fit, reproduced
 from emulator.energy.figure import EnergyFigure
@@ -31,6 +32,7 @@ class Overview:
         reproduced: the published figures from it.
         readings: other ways to read them.
         solver: the energy of the reference solver, or why there is none.
+        circuit: of a run, if one was given.
     """
 
     settings: EnergySettings
@@ -40,13 +42,15 @@ class Overview:
     reproduced: tuple[Reproduced, ...]
     readings: tuple[Reading, ...]
     solver: SolverEnergy | str
+    circuit: Beside | None = None
 
 
-def overview(settings: EnergySettings, solver: SolverEnergy | str) -> Overview:
+def overview(settings: EnergySettings, solver: SolverEnergy | str, circuit: Beside | None = None) -> Overview:
     """All figures of these settings."""
     return Overview(
-        settings, as_published(settings), with_terms(settings), fit(), reproduced(), readings(), solver
-    )
+        settings, as_published(settings), with_terms(settings), fit(), reproduced(), readings(), solver,
+        circuit,
+    )  # fmt: skip
 
 
 def measured_solver(core: AnalogCore | None, root: Path = POWERCAP) -> SolverEnergy | str:
@@ -83,6 +87,11 @@ def remarks(found: Overview) -> list[str]:
         said.append(
             f"{settings.chunks} chunks of weights in {settings.seconds * 1e6:.3g} µs are "
             f"{reload_bandwidth(settings) / 1e9:.3g} Gb/s, unless the chip holds them all."
+        )
+    if found.circuit is not None:
+        said.append(
+            f"{found.circuit.name} was simulated as a circuit. Scaled to this core it is an extrapolation too: other "
+            "weights, routing and process are not in its interval, which is of the run's samples alone."
         )
     if settings.symmetric and settings.mean_degree:
         once = as_published(settings.model_copy(update={"mean_degree": settings.mean_degree / 2}))

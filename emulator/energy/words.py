@@ -17,6 +17,9 @@ PART_NAMES: dict[PartName, str] = {
     "digital_interface": "digital interface",
     "routing_capacitance": "routing",
 }
+NETWORK_PART_NAMES = PART_NAMES | {
+    "oscillators": "nodes"
+}  # of a network of modules, which has no oscillators
 
 
 def in_joules(joules: float, digits: int = 3) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from device_models.adc import AdcSettings
 from device_models.langevin import LANGEVIN
 from emulator.energy.circuit import NotThere, measured
-from emulator.energy.figure import Kind
+from emulator.energy.figure import EnergyFigure, Kind
 from emulator.estimate import share_of_codes
 from emulator.quality import FEWEST
 from emulator.receipt.claim import Circumstances, Claim, routing_budget
@@ -27,7 +27,7 @@ from emulator.receipt.facts import (
     table,
     text,
 )
-from emulator.receipt.field import Fact, Lines, NotRecorded, Origin, Recorded, value_of
+from emulator.receipt.field import Fact, Lines, Origin, Recorded, value_of
 from emulator.receipt.groups import Layout, SampleKind
 from emulator.receipt.known import Known
 from emulator.receipt.model import FORMAT, VERSION, NetworkReceipt
@@ -244,23 +244,25 @@ def _layout() -> Layout:
 
 
 def _energy(results: NetworkResults, groups: Mapping[str, Any]) -> NetworkEnergy:
+    """What was simulated by itself, and with the converters, which are a model, what that makes an extrapolation."""
+    found = measured(results)
+    if isinstance(found, NotThere):
+        simulated = modelled = missing(found.reason)
+        return NetworkEnergy(
+            measured_silicon=missing(NO_SILICON), circuit_simulation=simulated, extrapolation=modelled
+        )
     return NetworkEnergy(
         measured_silicon=missing(NO_SILICON),
-        circuit_simulation=_circuit(results, **groups),
-        extrapolation=missing(
-            "the published extrapolation is one of phase oscillators; a Langevin network has none"
-        ),
+        circuit_simulation=_claim(found.simulated(), **groups),
+        extrapolation=_claim(found, **groups),
     )
 
 
-def _circuit(
-    results: NetworkResults, *, substrate: NetworkSubstrate, precision: NetworkPrecision, time: NetworkTime,
+def _claim(
+    found: EnergyFigure, *, substrate: NetworkSubstrate, precision: NetworkPrecision, time: NetworkTime,
     readout: NetworkReadout, fidelity: NetworkFidelity, **_: Any,
-) -> Claim | NotRecorded:  # fmt: skip
-    """The energy that was simulated, with what it holds under."""
-    found = measured(results)
-    if isinstance(found, NotThere):
-        return missing(found.reason)
+) -> Claim:  # fmt: skip
+    """An energy with what it holds under."""
     settled = time.settling_time_s
     waited = f", settled after {si(settled.value, 's')}" if isinstance(settled, Recorded) else ""
     averaged = time.averaging_s

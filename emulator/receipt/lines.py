@@ -10,10 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from emulator.conclusion import percent
+from emulator.energy.figure import PartName
+from emulator.energy.words import NETWORK_PART_NAMES, PART_NAMES
 from emulator.receipt.claim import Claim
 from emulator.receipt.field import NotRecorded, Recorded
 from emulator.receipt.groups import Basis
-from emulator.receipt.model import Receipt
+from emulator.receipt.model import NetworkReceipt, Receipt
 from emulator.si import si
 
 _PREFIXED = ("s", "Hz")
@@ -66,6 +68,11 @@ def energy_slots(receipt: Receipt) -> list[tuple[str, Claim | NotRecorded]]:
     slots = type(energy).model_fields
     found = [(field.title or name, getattr(energy, name)) for name, field in slots.items()]
     return [(title, slot) for title, slot in found if isinstance(slot, Claim | NotRecorded)]
+
+
+def part_names(receipt: Receipt) -> Mapping[PartName, str]:
+    """What the parts of its substrate are called."""
+    return NETWORK_PART_NAMES if isinstance(receipt, NetworkReceipt) else PART_NAMES
 
 
 def basis_group(receipt: Receipt) -> Group | None:

@@ -108,4 +108,6 @@ class NetworkEnergy(Frozen):
 
     measured_silicon: Claim | NotRecorded = Field(title="measured silicon")
     circuit_simulation: Claim | NotRecorded = Field(title="circuit simulation")
-    extrapolation: Claim | NotRecorded = Field(title="extrapolation")
+    extrapolation: Claim | NotRecorded = Field(
+        title="extrapolation: the simulation, and the forces' converters by a model"
+    )

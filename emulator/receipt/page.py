@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulator.energy.figure import PARTS
-from emulator.energy.words import PART_NAMES, between, in_joules, share_of
+from emulator.energy.figure import PARTS, PartName
+from emulator.energy.words import between, in_joules, share_of
 from emulator.receipt.claim import Claim
 from emulator.receipt.field import NotRecorded
-from emulator.receipt.lines import Group, basis_group, energy_slots, groups
+from emulator.receipt.lines import Group, basis_group, energy_slots, groups, part_names
 from emulator.receipt.model import Receipt
 
 TAGS = {"measured silicon": "silicon", "circuit simulation": "circuit", "extrapolation": "extrapolated"}
@@ -54,12 +55,13 @@ class ReceiptView:
 
 def receipt_view(receipt: Receipt) -> ReceiptView:
     """A receipt in words, for the template."""
-    slots = tuple(_slot(title, slot) for title, slot in energy_slots(receipt))
+    names = part_names(receipt)
+    slots = tuple(_slot(title, slot, names) for title, slot in energy_slots(receipt))
     basis = basis_group(receipt)
     return ReceiptView(slots, (*([basis] if basis is not None else []), *groups(receipt)))
 
 
-def _slot(title: str, slot: Claim | NotRecorded) -> SlotView:
+def _slot(title: str, slot: Claim | NotRecorded, names: Mapping[PartName, str]) -> SlotView:
     if isinstance(slot, NotRecorded):
         return SlotView(title, slot.not_recorded)
     return SlotView(
@@ -71,20 +73,20 @@ def _slot(title: str, slot: Claim | NotRecorded) -> SlotView:
         plain=f"{slot.energy_per_sample_J:.3g} J",
         between=between((slot.low_J, slot.high_J)),
         sentence=slot.sentence,
-        parts=tuple(_parts(slot)),
+        parts=tuple(_parts(slot, names)),
     )
 
 
-def _parts(claim: Claim) -> list[PartView]:
+def _parts(claim: Claim, names: Mapping[PartName, str]) -> list[PartView]:
     inside = {share.part: share for share in claim.figure.shares}
     return [
         PartView(
-            PART_NAMES[part],
+            names[part],
             in_joules(inside[part].joules),
             share_of(inside[part].joules, claim.energy_per_sample_J),
             inside[part].source,
         )
         if part in inside
-        else PartView(PART_NAMES[part], "", "", claim.figure.outside[part])
+        else PartView(names[part], "", "", claim.figure.outside[part])
         for part in PARTS
     ]

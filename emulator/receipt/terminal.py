@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from rich import box
 from rich.console import Group as Together
@@ -10,12 +11,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from emulator.energy.figure import PARTS, EnergyFigure
-from emulator.energy.words import PART_NAMES
+from emulator.energy.figure import PARTS, EnergyFigure, PartName
 from emulator.receipt.claim import Claim
 from emulator.receipt.difference import ORDER, Difference, said
 from emulator.receipt.field import NotRecorded
-from emulator.receipt.lines import Group, basis_group, energy_slots, groups
+from emulator.receipt.lines import Group, basis_group, energy_slots, groups, part_names
 from emulator.receipt.model import Receipt
 from emulator.si import si
 from netlists.printable import printable
@@ -29,7 +29,7 @@ def shown(receipt: Receipt) -> RenderableType:
         parts.append(_table(basis))
     parts.append(Text("Energy per sample", "bold"))
     for title, slot in energy_slots(receipt):
-        parts.append(_slot(title, slot))
+        parts.append(_slot(title, slot, part_names(receipt)))
     return Together(*parts)
 
 
@@ -51,7 +51,7 @@ def _table(group: Group) -> Table:
     return table
 
 
-def _slot(title: str, slot: Claim | NotRecorded) -> RenderableType:
+def _slot(title: str, slot: Claim | NotRecorded, names: Mapping[PartName, str]) -> RenderableType:
     if isinstance(slot, NotRecorded):
         return Text.assemble(
             (f"\n{title}: ", "bold"), ("not recorded: ", "dim"), (slot.not_recorded, "dim italic")
@@ -61,17 +61,17 @@ def _slot(title: str, slot: Claim | NotRecorded) -> RenderableType:
         (f"\n{title}: ", "bold"), (si(slot.energy_per_sample_J, "J"), "bold green"), f" ({low} to {high})  ",
         (f" {slot.kind} ", "reverse"), f"  {slot.energy_per_sample_J:.4g} J",
     )  # fmt: skip
-    return Together(head, _boundary(slot.figure), Text(slot.sentence))
+    return Together(head, _boundary(slot.figure, names), Text(slot.sentence))
 
 
-def _boundary(figure: EnergyFigure) -> Table:
+def _boundary(figure: EnergyFigure, names: Mapping[PartName, str]) -> Table:
     table = Table(box=box.SIMPLE, show_header=False)
     table.add_column(max_width=24, overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
     inside = {share.part: share for share in figure.shares}
     for part in PARTS:
-        name = PART_NAMES[part]
+        name = names[part]
         if part in inside:
             share = inside[part]
             table.add_row(

@@ -135,9 +135,10 @@ def noisy_readout(
         Equilibrium(run.states - rest, run.spacing, run.points, run.iterations, run.cpu_s)
         for run, rest in zip(runs, rests, strict=True)
     ]
-    sizes = sorted({1, *(round(k * per_time) for k in CORRELATION_TIMES), points})
+    asked = (max(1, round(k * per_time)) for k in CORRELATION_TIMES)
+    sizes = sorted({1, *(size for size in asked if size < 0.9 * points), points})
     lengths = []
-    for size in (size for size in sizes if size <= points):
+    for size in sizes:
         covariance = expected_covariance(matrix, drive, size)
         lengths.append(_length(size, per_time, noise, rests, covariance, network.visible, decoder, wanted))
     shown = network.visible

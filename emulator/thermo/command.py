@@ -20,11 +20,11 @@ from emulator.console import (
     console,
     errors,
     option_problems,
-    plain,
     stop,
+    warn,
     weights_problems,
 )
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.ngspice import NgspiceUnavailable
 from emulator.simulator import Simulator
 from emulator.thermo.audit import Audit
@@ -202,13 +202,15 @@ def audit(
 def _circuit_audit(file: NetworkFile, settings: NetworkSettings, split: str) -> Audit:
     _, remarks = circuit_of(file.substrate.network, settings, largest_bias=1.0)
     for remark in remarks:
-        errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
+        warn(remark)
     clipped = any(remark.startswith("clipped") for remark in remarks)
     with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
         ability = find_capabilities(simulator)
         said = f"operating points in ngspice {ability.version}, realization {settings.realization}"
         if settings.realization != "ideal":
             said += f", {settings.scaling.conductance:g} S a unit" + (", clipped" if clipped else "")
+        for lost in warnings(ability):
+            warn(lost)
         solve = CircuitSolver(simulator, ability, settings)
         run = CircuitTransients(simulator, ability, settings)
         return audit_file(file, solve, said, split, run, stage)

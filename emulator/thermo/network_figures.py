@@ -32,7 +32,7 @@ def settling(time: Array, circuit: Array, reference: Array, names: list[str], se
             axes.plot(time, reference[:, node], color=INK, lw=1.0, ls=(0, (4, 3)))
         if np.isfinite(settled):
             axes.axvline(settled, color=FAINT, lw=0.9)
-            axes.annotate("settled to 1 %", (settled, 0.02), (4, 0), xycoords=("data", "axes fraction"),
+            axes.annotate("settled to 1 %", (settled, 1.0), (0, 3), xycoords=("data", "axes fraction"), ha="center",
                           textcoords="offset points", fontsize=8.5, color=FAINT)  # fmt: skip
         nodes = axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.4)
         axes.add_artist(nodes)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emulator.conclusion import figure, percent
+from emulator.doctor import warnings as shortcomings
+from emulator.ngspice import Capabilities
 from emulator.page import as_data, page_environment
+from emulator.receipt.model import Receipt
+from emulator.receipt.page import receipt_view
 from emulator.thermo import network_figures
 from emulator.thermo.netlist import circuit_facts
 from emulator.thermo.network_plan import Plan
@@ -23,10 +28,8 @@ from netlists.bilinear import wiring
 from netlists.core import Array
 from netlists.printable import printable
 
-if TYPE_CHECKING:
-    from emulator.receipt.page import ReceiptView
-
 MOST_ROWS, MOST_WORDS = 100, 2000
+TOO_SHORT = ", which only a longer --averaging makes telling"
 
 NOISES = {
     "off": ("no noise", "inputs are at rest, and read out there"),
@@ -41,10 +44,8 @@ NOISES = {
 }
 
 
-def network_report(
-    plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: ReceiptView
-) -> str:
-    """The page. ``record`` is what ``run.json`` says, ``receipt`` what ``receipt.json`` does."""
+def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: Receipt) -> str:
+    """The page. ``record`` is what ``run.json`` says."""
     accepted = results.rows["verdict/accepted"].astype(bool)
     good, total = int(accepted.sum()), results.inputs
     noise, noise_said = NOISES[plan.settings.noise]
@@ -54,17 +55,26 @@ def network_report(
         status="pass" if good == total else "mixed" if good else "fail",
         good=good, total=total, split=printable(plan.name), network=plan.network, noise=noise, noise_said=noise_said,
         technology=plan.circuit.technology, sentence=_sentence(plan, results), reasons=_reasons(results),
-        warnings=[printable(remark, MOST_WORDS) for remark in plan.remarks], tiles=list(_tiles(plan, results)),
+        warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks)],
+        tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
         elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
-        settings=_settings(plan), command=_command(record), settled=plan.settings.settle,
+        settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
         attributes=[
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
-        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE, receipt=receipt,
+        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
+        receipt=receipt_view(receipt),
     )  # fmt: skip
+
+
+def _lost(record: Mapping[str, Any]) -> list[str]:
+    """What this ngspice lacks; nothing if it is not recorded, or by another version."""
+    with suppress(KeyError, TypeError):
+        return shortcomings(Capabilities(**record["ngspice"]))
+    return []
 
 
 def _value(number: float) -> str:
@@ -127,9 +137,11 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
         off, bound = rows["equilibrium/covariance_error"], rows["equilibrium/covariance_bound"]
         far = rows["equilibrium/boltzmann_error"]
         if np.isfinite(off).any():
+            doubt = float(np.nanmax(bound))
             yield (
                 _percent(float(np.nanmax(off))), f"covariance off, {noise}",
-                f"standard error {_percent(float(np.nanmax(bound)))}; {_percent(float(np.nanmax(far)))} off kT M⁻¹",
+                f"standard error {_percent(doubt)}{TOO_SHORT if doubt > 0.5 else ''}; "
+                f"{_percent(float(np.nanmax(far)))} off kT M⁻¹",
             )  # fmt: skip
         else:
             yield "on", noise, "no closed form with quartic wells"
@@ -139,8 +151,8 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
 
 
 def _percent(share: float) -> str:
-    """Two figures of a share that may be tiny; of a large one all before the point."""
-    return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.2g} %"
+    """Two figures of a share that may be tiny."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _cosine(a: Array, b: Array) -> float:

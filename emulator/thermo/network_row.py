@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from device_models.adc import digitise
+from emulator.devices import takes_compiled
 from emulator.energy.network import NetworkEnergy, network_energy, until
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
@@ -161,9 +162,9 @@ def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
 
 
 def _settle(plan: Plan, simulator: Simulator, ability: Capabilities, index: int) -> Run:
-    """As cells where the circuit is the equation, else element by element."""
+    """As compiled cells where the circuit is the equation and there are such, else element by element."""
     duration, start = SETTLING / plan.slowest, np.zeros(plan.network.nodes)
-    if plan.circuit.technology.name != "ideal":
+    if plan.circuit.technology.name != "ideal" or not takes_compiled(ability):
         return run_elements(
             simulator, ability, plan.circuit, plan.biases[index], duration, start, points=ROWS
         )

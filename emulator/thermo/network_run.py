@@ -6,15 +6,15 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.core_facts import PROVENANCE, told_provenance
-from emulator.doctor import find_capabilities
+from emulator.doctor import find_capabilities, warnings
 from emulator.folder import RECEIPT
 from emulator.ngspice import Capabilities
 from emulator.results import ResultsError
@@ -23,7 +23,6 @@ from emulator.thermo.circuit import operating_points
 from emulator.thermo.netlist import network_netlist
 from emulator.thermo.network_facts import ADC, NETWORK, NetworkFacts
 from emulator.thermo.network_plan import Plan
-from emulator.thermo.network_report import network_report
 from emulator.thermo.network_results import (
     NetworkResults,
     gather,
@@ -35,9 +34,6 @@ from emulator.thermo.network_row import input_row
 from netlists.dialects.write import DESIGN_FILES
 from netlists.files import write_text_whole
 from netlists.printable import printable
-
-if TYPE_CHECKING:
-    from emulator.receipt.page import ReceiptView
 
 Status = Callable[[str], None]
 
@@ -77,6 +73,8 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
                 out, KIND, identity=identity, state="running", command=sys.argv, started=_now(), ngspice=vars(ability),
                 told=_told(plan), remarks=list(plan.remarks),
             )  # fmt: skip
+            for lost in warnings(ability):
+                status(f"warning: {lost}")
             netlist = {"netlist_sha256": _write_netlist(plan, out / NETLIST)}
             done = finished_inputs(out)
             todo = [k for k in range(len(plan.biases)) if k not in done]
@@ -89,10 +87,7 @@ def run_network(plan: Plan, out: Path, mode: Mode, status: Status) -> NetworkRes
             write_network_results(out / RESULTS, results)
             remove(out, (PARTS,), ("partial",))
             describe(out, KIND, state="finished", finished=_now())
-            record = described(out, KIND)
-            write_text_whole(
-                out / REPORT, network_report(plan, results, record, _write_receipt(out, results, record))
-            )
+            _write_receipt_and_report(plan, out, results)
     return results
 
 
@@ -155,17 +150,17 @@ def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
     }
 
 
-def _write_receipt(out: Path, results: NetworkResults, record: Mapping[str, Any]) -> ReceiptView:
-    """Writes it, and gives what a page shows of it."""
+def _write_receipt_and_report(plan: Plan, out: Path, results: NetworkResults) -> None:
     # receipts are made from folders too, and so know of this module
     from emulator.receipt.make import receipt_from
     from emulator.receipt.model import write_receipt
-    from emulator.receipt.page import receipt_view
     from emulator.receipt.sources import Sources
+    from emulator.thermo.network_report import network_report  # with matplotlib, a third of a second
 
+    record = described(out, KIND)
     receipt = receipt_from(Sources(results, record))
     write_receipt(out / RECEIPT, receipt)
-    return receipt_view(receipt)
+    write_text_whole(out / REPORT, network_report(plan, results, record, receipt))
 
 
 def _told(plan: Plan) -> dict[str, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from device_models.conductances import Ota, TechnologyName
 from emulator.thermo.circuit import NetworkSettings
+from emulator.thermo.network_plan import NetworkRunSettings
+from netlists.network_file import holds_modules
 from netlists.scaling import NetworkScaling
 
 _PANEL = "Langevin networks"
-OTA = Ota()
+NETWORK = NetworkRunSettings.model_validate({})  # defaults
 
 
 def _said(model: type[NetworkScaling] | type[Ota] | type[NetworkSettings], field: str) -> str:
@@ -97,17 +100,19 @@ def given_options(context: typer.Context) -> set[str]:
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
-def check_options(context: typer.Context, *, network: bool) -> None:
-    """Refuses options that would do nothing: those of cores for networks of modules, and the other way round.
+def is_network(context: typer.Context, weights: Path) -> bool:
+    """Whether the file holds a network of modules; options that mean nothing to what it holds are refused.
 
     Raises:
-        typer.BadParameter: names them.
+        WeightsError: not usable as a weights file.
+        typer.BadParameter: names the options.
     """
-    given = given_options(context)
+    given, network = given_options(context), holds_modules(weights)
     if network:
         _refuse(given - SHARED - NETWORKS_ALONE, "a network of modules")
     else:
         _refuse(given & NETWORKS_ALONE, "a core on a grid, and not a network of modules")
+    return network
 
 
 def _refuse(names: Collection[str], what: str) -> None:

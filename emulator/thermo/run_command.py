@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emulator.claimed import Mode
-from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop
+from emulator.console import FAILED, UNUSABLE, console, errors, plain, stop, warn
 from emulator.netlist_files import Dialect, NetlistError, write_into
 from emulator.ngspice import NgspiceUnavailable
 from emulator.thermo.circuit import CircuitFailed
@@ -58,7 +58,8 @@ def compile_network_file(weights: Path, out: Path, dialect: Dialect, given: dict
             write_into(out, found.files)
         except OSError as error:
             stop(UNUSABLE, f"can't write to {out}: {error}")
-    _warn(found.remarks)
+    for remark in found.remarks:
+        warn(remark)
     table = Table(title=Text(printable(found.title)), show_header=False)
     for name, value in [
         *found.facts,
@@ -84,7 +85,8 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
     kept = f"Finished inputs are kept in {out}; the same command with --resume goes on"
     with _unusable_network(weights):
         plan = plan_network(weights, settings)
-        _warn(plan.remarks)
+        for remark in plan.remarks:
+            warn(remark)
         try:
             results = run_network(plan, out, mode, _say)
         except KeyboardInterrupt:
@@ -104,12 +106,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
 
 
 def _say(text: str) -> None:
-    errors.print(printable(text), highlight=False, markup=False)
-
-
-def _warn(remarks: tuple[str, ...]) -> None:
-    for remark in remarks:
-        errors.print(Text.assemble(("warning: ", "bold yellow"), plain(remark)), soft_wrap=True)
+    errors.print(printable(text, longest=None), highlight=False, markup=False)
 
 
 def _tables(plan: Plan, results: NetworkResults) -> Iterator[Table]:

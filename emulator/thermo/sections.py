@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from emulator.energy.estimate import NotThere
 from emulator.energy.floors import thermal_floors
 from emulator.energy.network import balance, network_measured
-from emulator.energy.words import PART_NAMES, between, in_joules
+from emulator.energy.words import NETWORK_PART_NAMES, between, in_joules
 from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
@@ -101,7 +101,7 @@ def over_energy(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
     if isinstance(figure, NotThere):
         return
     for share in figure.shares:
-        part = "nodes" if share.part == "oscillators" else PART_NAMES[share.part]
+        part = NETWORK_PART_NAMES[share.part]
         said = f"{in_joules(share.joules)} ({between((share.low, share.high))})"
         yield part, said, f"{share.kind}: {share.source}"
     yield "together", in_joules(figure.joules), str(figure.kind)

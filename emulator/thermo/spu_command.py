@@ -17,10 +17,9 @@ from emulator.console import (
     UNUSABLE,
     bar_of_parts,
     console,
-    errors,
     option_problems,
-    plain,
     stop,
+    warn,
     weights_problems,
 )
 from emulator.doctor import find_capabilities
@@ -79,9 +78,9 @@ def spu(
             model.kt, seed,
         )  # fmt: skip
         if model.bias.any():
-            errors.print(Text.assemble(("warning: ", "bold yellow"), plain(
+            warn(
                 "an inductor lets no force stand: the samples are about 0, and the mean M⁻¹b is left to be added"
-            )), soft_wrap=True)  # fmt: skip
+            )
         with bar_of_parts("starting ngspice") as stage, Simulator() as simulator:
             ability = find_capabilities(simulator)
             found = run_spu(simulator, plan, runs, stage)
