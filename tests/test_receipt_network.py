@@ -22,9 +22,11 @@ from emulator.receipt.field import NotRecorded, Recorded
 from emulator.receipt.make import receipt_of
 from emulator.receipt.model import NetworkReceipt, ReceiptError, as_json, read_receipt, schema
 from emulator.receipt.stated import Stated
+from emulator.simulator import Simulator
 from emulator.thermo.network_plan import NetworkRunSettings, plan_network
 from emulator.thermo.network_results import read_network_results, split, write_network_results
 from emulator.thermo.network_run import PART, run_network
+from netlists.network import one_module
 from netlists.network_file import Substrate, write_network
 
 
@@ -145,3 +147,21 @@ def test_an_unfinished_run_has_one_too(finished: Path, tmp_path: Path) -> None:
     told = made(folder)
     assert told.files.finished == NotRecorded(not_recorded="the run is not finished")
     assert told.substrate == made(finished).substrate
+
+
+def test_wells_with_two_bottoms_have_one(tmp_path: Path, compiling: Simulator) -> None:
+    """M has eigenvalues below 0, and the average lasts as many times the slowest rate's."""
+    well = one_module(
+        np.array([[0.0, 0.1], [0.1, 0.0]]),
+        np.full(2, -0.4),
+        np.full(2, 0.3),
+        np.array([0.2, -0.1]),
+        0.1,
+        range(2),
+    )
+    write_network(tmp_path / "wells.h5", Substrate(well))
+    found = made(run(tmp_path / "wells.h5", tmp_path / "out", noise="on", averaging=20.0))
+    assert isinstance(found.time.averaging_s, Recorded)
+    assert found.time.averaging_s.value == pytest.approx(20 * 1e-6 / 0.6)
+    assert (tmp_path / "out" / "report.html").exists()
+    assert np.linalg.eigvalsh(well.matrix).tolist() == pytest.approx([-1.0, -0.6])

@@ -23,7 +23,9 @@ class NetworkFacts(BaseModel):
     ranks: tuple[int, ...] = Field(description="of the skips")
     quartic: int = Field(ge=0, description="nodes in a quartic well")
     kt: float
-    slowest_rate: float = Field(description="smallest eigenvalue of M, per model time unit")
+    slowest_rate: float = Field(
+        gt=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
+    )
     fastest_rate: float = Field(description="largest eigenvalue of M, per model time unit")
     interface_parameters: int | None = Field(None, description="None: no digital interface")
 
@@ -45,7 +47,7 @@ class NetworkFacts(BaseModel):
             ranks=tuple(skip.rank for skip in network.skips),
             quartic=int(np.count_nonzero(network.quartic)),
             kt=network.kt,
-            slowest_rate=spectrum.smallest,
+            slowest_rate=float(np.abs(spectrum.eigenvalues).min()),
             fastest_rate=spectrum.largest,
             interface_parameters=None if interface is None else interface.parameters,
         )  # fmt: skip
