@@ -85,7 +85,7 @@ def test_quartic_networks_have_a_report(tmp_path: Path, compiling: Simulator) ->
     run_network(plan, tmp_path / "out", "new", lambda _: None)
     said = words((tmp_path / "out" / "report.html").read_text())
     assert "no closed form with quartic wells" in said
-    assert "what linear algebra says of the conductances as they are made: operating points." in said
+    assert "conductances as they are made: operating points and paths under isotropic noise." in said
     assert "Settling" not in said
 
 

@@ -222,6 +222,7 @@ def _fidelity(results: NetworkResults) -> NetworkFidelity:
         rest_error_trained=_worst(rows["rest/error_network"], "the trained network has several equilibria"),
         rate_error=_worst(rows["settling/rate_error"], _NOT_SETTLED),
         covariance_error=_worst(rows["equilibrium/covariance_error"], "no equilibrium was sampled under noise"),
+        noise_defect=_worst(rows["equilibrium/defect"], "no equilibrium was sampled under noise"),
         codes_within_1lsb=estimated(codes, FEWEST),
     )  # fmt: skip
 

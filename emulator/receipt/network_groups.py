@@ -96,6 +96,10 @@ class NetworkFidelity(Frozen):
     covariance_error: Figure = Field(
         title="covariance", description="Frobenius, relative to its closed form, worst input"
     )
+    noise_defect: Figure = Field(
+        title="under the same noise",
+        description="circuit against reference a time constant after they were together, over the spread, worst input",
+    )
     codes_within_1lsb: Figure = Field(
         title="codes within 1 LSB",
         description="share of the reference's",

@@ -7,7 +7,7 @@ its noise is what it is off the resting point, whose distribution is known to th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,10 +131,7 @@ def noisy_readout(
     grid, decoder, points = drive.grid, network.span(1), len(runs[0].states)
     kt = grid.sigma**2 / 2
     per_time = correlation_points(network, drive)
-    noise = [
-        Equilibrium(run.states - rest, run.spacing, run.points, run.iterations, run.cpu_s)
-        for run, rest in zip(runs, rests, strict=True)
-    ]
+    noise = [replace(run, states=run.states - rest) for run, rest in zip(runs, rests, strict=True)]
     asked = (max(1, round(k * per_time)) for k in CORRELATION_TIMES)
     sizes = sorted({1, *(size for size in asked if size < 0.9 * points), points})
     lengths = []

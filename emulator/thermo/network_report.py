@@ -89,9 +89,10 @@ def _sentence(plan: Plan, results: NetworkResults) -> str:
     # amplifiers with a slow pole relax otherwise, which is no fault of theirs
     if np.isfinite(rates).any() and np.nanmax(rates) <= RATE_TOLERANCE:
         done.append("settling")
-    # of quartic wells there is no closed form to compare with
     if np.isfinite(results.rows["equilibrium/covariance_error"]).any():
         done.append(f"equilibrium under {NOISES[plan.settings.noise][0]}")
+    elif np.isfinite(results.rows["equilibrium/defect"]).any():  # quartic wells have no closed form
+        done.append(f"paths under {NOISES[plan.settings.noise][0]}")
     said = f"{', '.join(done[:-1])} and {done[-1]}" if len(done) > 1 else done[0]
     of = "All inputs are" if good == total else f"{good} of {total} inputs are"
     return f"{of} what linear algebra says of the conductances as they are made: {said}."
@@ -145,7 +146,10 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
                 f"{_percent(float(np.nanmax(far)))} off kT M⁻¹",
             )  # fmt: skip
         else:
-            yield "on", noise, "no closed form with quartic wells"
+            yield (
+                _percent(float(np.nanmax(rows["equilibrium/defect"]))), f"defect, {noise}",
+                "circuit and reference under the same noise, of the states’ spread; no closed form with quartic wells",
+            )  # fmt: skip
     yield percent(float(rows["readout/codes_within_1lsb"].min())), "codes within 1 LSB", "of the worst input"
     seconds = rows["timing/simulator_cpu"]
     yield f"{np.median(seconds):.3g} s", "processor time an input", f"{seconds.sum():.3g} s in all"

@@ -41,6 +41,10 @@ ROWS: Mapping[str, Column] = {
     "equilibrium/covariance_error": Column("Frobenius error of the covariance, relative to its closed form"),
     "equilibrium/covariance_bound": Column("standard error of that"),
     "equilibrium/boltzmann_error": Column("Frobenius error of the covariance against kT M⁻¹"),
+    "equilibrium/defect": Column(
+        "circuit against a reference under the same noise, a time constant of the slowest mode after they were "
+        "together: rms over the states' spread", optional=True,
+    ),
     "averaging/times": Column("lengths of averages, in time constants of the slowest mode", "L"),
     "averaging/variance": Column("mean variance of a visible node's average over each", "L"),
     "averaging/expected": Column("the same in closed form, on the noise's grid; NaN with quartic wells", "L"),
@@ -110,7 +114,8 @@ def read_network_results(path: Path) -> NetworkResults:
             known = {
                 name: column
                 for name, column in ROWS.items()
-                if reader.has(ENERGY) or not name.startswith(f"{ENERGY}/")
+                if (reader.has(ENERGY) or not name.startswith(f"{ENERGY}/"))
+                and (reader.has(name) or not column.optional)
             }
             for name, column in known.items():
                 item = reader.dataset(name, "one row an input")

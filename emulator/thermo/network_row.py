@@ -12,10 +12,12 @@ from device_models.adc import digitise
 from emulator.devices import takes_compiled
 from emulator.energy.network import NetworkEnergy, network_energy, until
 from emulator.ngspice import Capabilities
+from emulator.reference import ReferenceFailed
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
 from emulator.thermo.equilibrium import equilibrium
 from emulator.thermo.network_plan import Plan
+from emulator.thermo.pathwise import pathwise_defect
 from emulator.thermo.relaxation import relaxation, settling_time
 from emulator.thermo.sampling import (
     Equilibrium,
@@ -28,12 +30,14 @@ from emulator.thermo.sampling import (
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array, Index
 from netlists.network import NetworkError
+from netlists.noise import Noise
 
 SETTLING = 8.0  # time constants of the slowest mode that a settling transient lasts
 SETTLED = 0.01
 ROWS = 200
 AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
 REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
+DEFECT_TOLERANCE = 0.02  # of the spread; the noise grids chosen leave 0.006 or less
 NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
 # times the standard error: of a covariance, whose many elements leave little chance to its norm; of one number
 SPREAD, VARIANCE_SPREAD = 2.0, 4.0
@@ -181,7 +185,7 @@ def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     rows: dict[str, Any] = {
         "equilibrium/mean": nothing, "equilibrium/variance": nothing, "equilibrium/variance_expected": nothing,
         "equilibrium/covariance_error": math.nan, "equilibrium/covariance_bound": math.nan,
-        "equilibrium/boltzmann_error": math.nan,
+        "equilibrium/boltzmann_error": math.nan, "equilibrium/defect": math.nan,
         "averaging/times": lengths, "averaging/variance": empty, "averaging/expected": empty,
     }  # fmt: skip
     if plan.drive is None:
@@ -198,8 +202,26 @@ def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
         "equilibrium/mean": found.mean, "equilibrium/variance": np.diag(found.covariance),
         "averaging/variance": _averages(found, lengths / plan.slowest, plan.network.visible),
     }  # fmt: skip
-    faults = [] if plan.network.quartic.any() else _against_closed_forms(plan, found, lengths, rows)
+    faults = _against_the_same_noise(plan, found, index, rows)
+    if not plan.network.quartic.any():
+        faults += _against_closed_forms(plan, found, lengths, rows)
     return Part(rows, faults, found.cpu_s, found.mean)
+
+
+def _against_the_same_noise(plan: Plan, found: Equilibrium, index: int, rows: dict[str, Any]) -> list[str]:
+    """Adds what a reference driven by the same noise says; returns what is not met."""
+    assert plan.drive is not None
+    noise, window = Noise(plan.drive.grid, index), 1 / plan.slowest
+    try:
+        defect = pathwise_defect(plan.network, plan.forces[index], found, noise, window, plan.matrix)
+    except ReferenceFailed as failure:
+        return [str(failure)]
+    rows["equilibrium/defect"] = defect
+    if not defect <= DEFECT_TOLERANCE:
+        return [
+            f"under the same noise circuit and reference part by {defect:.2g} of the spread; try a finer noise step"
+        ]
+    return []
 
 
 def _against_closed_forms(plan: Plan, found: Equilibrium, lengths: Array, rows: dict[str, Any]) -> list[str]:

@@ -101,12 +101,14 @@ class Equilibrium:
     Attributes:
         states: (P, N).
         spacing: model time between them.
+        began: model time of the first.
         points, iterations: of the whole run.
         cpu_s: processor seconds of the simulator.
     """
 
     states: Array
     spacing: float
+    began: float
     points: int
     iterations: int
     cpu_s: float
@@ -150,7 +152,9 @@ def sample_equilibrium(
     index = np.searchsorted(run.time, grid.step * np.arange(skipped + 1, total + 1) * (1 - 1e-9))
     index = np.minimum(index, len(run.time) - 1)
     used = run.simulation.statistics
-    return Equilibrium(run.states[index], grid.step, used.steps, used.iterations, used.cpu_s)
+    return Equilibrium(
+        run.states[index], grid.step, (skipped + 1) * grid.step, used.steps, used.iterations, used.cpu_s
+    )
 
 
 def _slowest(network: LangevinNetwork) -> float:

@@ -71,6 +71,7 @@ def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
         ("covariance, against its closed form", "equilibrium/covariance_error", ".2%"),
         ("  standard error of that", "equilibrium/covariance_bound", ".2%"),
         ("covariance, against kT/M", "equilibrium/boltzmann_error", ".2%"),
+        ("under the same noise, circuit against reference", "equilibrium/defect", ".2%"),
     ]:
         found = rows[dataset][np.isfinite(rows[dataset])]
         if len(found):
