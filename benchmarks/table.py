@@ -16,7 +16,8 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def markdown(measures: Sequence[Measure], circumstances: Mapping[str, str]) -> str:
     """A table of all benchmarks but the peers, one of these, and where it was measured."""
-    rounds = max(len(m.values) for m in measures)
+    counts = sorted({len(m.values) for m in measures if len(m.values) > 1} or {1})
+    rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     klu = " with KLU" if circumstances.get("klu") == "True" else ""
     said = (
         f"Measured on {circumstances['processor']} ({circumstances['cores']} cores), ngspice "
