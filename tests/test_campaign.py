@@ -288,6 +288,44 @@ def test_a_worker_in_other_circumstances_refuses(folder: Path) -> None:
         engine.executor.submit(work.execute, item, folder / "a.h5", *engine.more).result()
 
 
+class Silenced(Executor):
+    """Never answers what it is given first."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner, self._first = inner, True
+
+    def submit(self, function: Any, item: Any, /, *args: Any, **how: Any) -> Future[Any]:
+        if self._first:
+            self._first = False
+            return Future[Any]()
+        return self._inner.submit(function, item, *args, **how)
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_what_an_executor_forgets_is_given_to_it_again(
+    plain: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    """But not while somebody is at work."""
+    asked = []
+
+    def answer() -> bool:
+        asked.append(len(asked))
+        return idle or len(asked) > 2
+
+    @contextmanager
+    def silenced(jobs: int) -> Iterator[Engine]:
+        with engines.local(jobs) as engine:
+            yield Engine(
+                Silenced(engine.executor), lambda: jobs, "void", here=True, more=engine.more, idle=answer
+            )
+
+    monkeypatch.setattr(emulator.campaign.sweep, "local", silenced)
+    monkeypatch.setattr(emulator.campaign.sweep, "SILENCE_S", 0.6)
+    run_campaign(campaign_file(folder, seeds="[0, 5]"), tmp_path / "out")
+    assert_same_samples(plain / "campaign.h5", tmp_path / "out" / "campaign.h5")
+    assert len(asked) >= (1 if idle else 3)
+
+
 class Forgetful(Executor):
     """Loses what it is given: some items once, one always."""
 

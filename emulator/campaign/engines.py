@@ -43,6 +43,7 @@ class Engine:
         here: whether the files of this machine are there.
         more: further arguments of ``execute``.
         refuse: called after a worker has refused an item; has to see that no item goes there again.
+        idle: called when nothing has come back for a while: whether it has workers, and none of them is at work.
     """
 
     executor: Executor
@@ -51,6 +52,7 @@ class Engine:
     here: bool
     more: tuple[Any, ...] = ()
     refuse: Callable[[], None] = lambda: None
+    idle: Callable[[], bool] = lambda: False
 
     def submit(self, item: Item, weights: Path, *, wanted: bool) -> Future[Outcome]:
         """Hands an item to the executor.
@@ -108,7 +110,7 @@ def cluster(address: str, ours: Circumstances, warn: Warn) -> Iterator[Engine]:
                 raise ClusterLost(str(error)) from error
             engine.executor = workers.executor()
 
-        engine.refuse = refuse
+        engine.refuse, engine.idle = refuse, workers.idle
         yield engine
     finally:
         client.close(timeout=5)
@@ -192,6 +194,15 @@ class _Workers:
             allowed = (count for worker, count in known.items() if self._good is None or worker in self._good)
             self._threads, self._counted = sum(allowed), clock.monotonic()
         return self._threads
+
+    def idle(self) -> bool:
+        """Whether some may be used, and none of them is at work: what is still waited for, the scheduler has lost."""
+        try:
+            known = self._client.processing()
+        except Exception:  # it does not answer: no sign of anything
+            return False
+        ours = [tasks for worker, tasks in known.items() if self._good is None or worker in self._good]
+        return bool(ours) and not any(ours)
 
     def _differs(self, worker: str, theirs: Circumstances | Exception) -> bool:
         """Whether a worker is refused; said once."""

@@ -47,6 +47,9 @@ OF_A_CAMPAIGN = Kind(
 )  # fmt: skip
 
 _WAIT_S = 0.5
+SILENCE_S = (
+    10.0  # without anything coming back, after which an executor is asked whether it is at work at all
+)
 _STORE_EVERY_S = 600.0  # what a kill -9 leaves to look at; nothing is lost but the look
 TRIES = 3  # of an item that its executor lost
 # what another run of the same ngspice may not come to
@@ -55,6 +58,10 @@ CIRCUMSTANTIAL = frozenset({Verdict.TIME_LIMIT, Verdict.CRASHED})
 
 class ItemLost(RuntimeError):
     """An item that the executor lost or that failed again and again; the message says which, and how."""
+
+
+class Forgotten(RuntimeError):
+    """An executor that has workers, and none at work, still owes an item."""
 
 
 class Observer(Protocol):
@@ -283,6 +290,7 @@ class _Dispatch:
         self._again: list[Item] = []
         self._wanted: set[bytes] = set()  # items whose weights were not there
         self._lost: Counter[bytes] = Counter()
+        self._heard = clock.monotonic()
 
     def busy(self) -> bool:
         """Hands out what there is room for; False once nothing is left and nothing is out."""
@@ -309,6 +317,10 @@ class _Dispatch:
         """
         # not in one go: Python notices a Ctrl-C that comes just before a wait begins only when the wait ends
         done = wait(self._flying, _WAIT_S, FIRST_COMPLETED).done
+        if done:
+            self._heard = clock.monotonic()
+        elif clock.monotonic() - self._heard > SILENCE_S:
+            self._ask()
         for future in [each for each in self._flying if each in done]:  # in their order, not that of a set
             item = self._flying.pop(future)
             try:
@@ -328,6 +340,15 @@ class _Dispatch:
                 self._lose(item, error)
             else:
                 yield item, outcome
+
+    def _ask(self) -> None:
+        """Takes back what is out, if nobody is at work on it: a scheduler whose workers all died can forget items."""
+        self._heard = clock.monotonic()
+        if self._engine.idle():
+            flying, self._flying = self._flying, {}
+            for future, item in flying.items():
+                future.cancel()
+                self._lose(item, Forgotten("its executor has idle workers and gave no answer"))
 
     def _lose(self, item: Item, error: Exception) -> None:
         self._lost[item.key] += 1
