@@ -92,7 +92,9 @@ def test_readouts_without_noise_score_as_rest_does() -> None:
     network, biases, wanted = substrate()
     rests = equilibrium(network, biases)
     drive = injection(network, "isotropic", 0)
-    still = [Equilibrium(np.tile(rest, (300, 1)), drive.grid.step, 300, 0, 0.0) for rest in rests]
+    still = [
+        Equilibrium(np.tile(rest, (300, 1)), drive.grid.step, drive.grid.step, 300, 0, 0.0) for rest in rests
+    ]
     found = noisy_readout(network, network.matrix, drive, rests, still, wanted, 0.1)
     assert found.resting_cosine == pytest.approx(1)
     assert found.resting_r2 == pytest.approx(1)

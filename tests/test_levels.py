@@ -196,7 +196,9 @@ def test_lc_runs_come_near_the_trained_equation_and_nearer_with_more_cycles(
     # what tanks lose goes with the time; they have no supply
     ratio = more.rows["energy/oscillators"] / plain.rows["energy/oscillators"]
     np.testing.assert_allclose(ratio, 4, rtol=0.02)
-    assert np.isnan(plain.rows["energy/couplers"]).all()
+    # a coupling turns phases by as much, however many cycles that takes
+    ratio = more.rows["energy/couplers"] / plain.rows["energy/couplers"]
+    np.testing.assert_allclose(ratio, 1, rtol=0.1)
     assert plain.attributes["level"] == "lc"
 
 

@@ -196,12 +196,12 @@ class _Workers:
         return self._threads
 
     def idle(self) -> bool:
-        """Whether some may be used, and none of them is at work: what is still waited for, the scheduler has lost."""
+        """Whether some may be used, and none of them is at work, by their own account: the scheduler may be wrong."""
         try:
-            known = self._client.processing()
-        except Exception:  # it does not answer: no sign of anything
+            told = self._client.run(_tasks, on_error="ignore")
+        except Exception:  # nobody answers: no sign of anything
             return False
-        ours = [tasks for worker, tasks in known.items() if self._good is None or worker in self._good]
+        ours = [tasks for worker, tasks in told.items() if self._good is None or worker in self._good]
         return bool(ours) and not any(ours)
 
     def _differs(self, worker: str, theirs: Circumstances | Exception) -> bool:
@@ -216,6 +216,11 @@ class _Workers:
                 f"worker {worker} is refused, its results would not be comparable: {self._refused[worker]}"
             )
         return bool(different)
+
+
+def _tasks(dask_worker: Any) -> int:
+    """How many a worker executes or is about to, asked there."""
+    return len(dask_worker.state.executing) + len(dask_worker.state.ready)
 
 
 def _lost(error: Exception) -> ClusterLost:
