@@ -374,7 +374,8 @@ def test_a_simulator_that_is_killed_costs_nothing(plain: Path, folder: Path, tmp
     class Killing(Silent):
         def finished(self, item: Any, outcome: Outcome) -> None:
             super().finished(item, outcome)
-            if len(self.done) in (5, 11, 20):
+            # a third time could meet an item that both others met, which would then be given up
+            if len(self.done) in (5, 20):
                 for child in children(os.getpid()):
                     os.kill(child, signal.SIGKILL)
 
