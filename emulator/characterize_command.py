@@ -23,7 +23,7 @@ from emulator.simulator import Simulator
 from emulator.unusable import unusable_input
 from netlists.characterization import Characterization
 from netlists.characterization_file import write_characterization, write_summary
-from netlists.files import write_whole
+from netlists.files import write_bytes_whole
 from netlists.printable import printable
 
 CHARACTERIZATION_FILE, SUMMARY_FILE = "characterization.h5", "characterization.json"
@@ -69,7 +69,7 @@ def characterize_command(
                 cell_figure,
             )  # with matplotlib, which other commands need not wait for
 
-            write_whole(folder / CELL_FIGURE, lambda path: _write_bytes(path, cell_figure(found)))
+            write_bytes_whole(folder / CELL_FIGURE, cell_figure(found))
         except OSError as error:
             stop(UNUSABLE, f"can't write to {folder}: {error}")
         except BenchFailed as error:
@@ -92,10 +92,6 @@ def characterize_command(
 def _few(cell: str) -> dict[str, Any]:
     """How many cells run how long for their phase noise: transistors take longer."""
     return {} if cell == LC else {"side": 4, "cycles": 100.0}
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _characterized(cell: OscillatorCell, points: int | None) -> Characterization:

@@ -19,7 +19,7 @@ from emulator.page import Tile, as_data, page_environment
 from emulator.quality import Metric
 from emulator.sides import DATA, Side
 from netlists.core import Array, Index
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
 
 JSON, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
@@ -36,13 +36,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
         OSError: one could not be written.
     """
     write_text_whole(folder / JSON, json.dumps(as_json(comparison), indent=2) + "\n")
-    write_whole(folder / PICTURE, lambda path: _write_bytes(path, compare_figures.overview(comparison)))
+    write_bytes_whole(folder / PICTURE, compare_figures.overview(comparison))
     write_text_whole(folder / PAGE, _page(comparison))
     return [folder / name for name in (PAGE, PICTURE, JSON)]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 @dataclass(frozen=True)

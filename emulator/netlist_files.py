@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +44,7 @@ from netlists.dialects.ngspice import (
     write_netlist,
 )
 from netlists.dialects.write import DESIGN_FILES, write_design_files
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 from netlists.floorplan import CODES_FILE, FLOORPLAN_FILES, coupler_strengths, write_floorplan_files
 from netlists.lc import LcArray
 from netlists.noise import Noise, noise_grid
@@ -175,7 +174,7 @@ def write_into(folder: Path, files: Mapping[str, str | bytes]) -> None:
         if isinstance(content, str):
             write_text_whole(folder / name, content)
         else:
-            write_whole(folder / name, partial(_write_bytes, content))
+            write_bytes_whole(folder / name, content)
     for name in NETLIST_FILES - files.keys():
         # a user may keep a .spiceinit of their own
         if name != BEHAVIOUR_FILE or _is_ours(folder / name):
@@ -184,10 +183,6 @@ def write_into(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 def _is_ours(path: Path) -> bool:
     return path.is_file() and bool(_OUR_BEHAVIOUR.fullmatch(path.read_text(errors="replace")))
-
-
-def _write_bytes(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
 
 
 def _as_built_notes(built: AsBuilt) -> tuple[str, ...]:

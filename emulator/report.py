@@ -32,7 +32,7 @@ from emulator.recorded_settings import recorded_settings
 from emulator.results import Results
 from emulator.settings import RunSettings
 from netlists.core import AnalogCore, Array, Index
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
 from netlists.weights import Weights
 
@@ -69,7 +69,7 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
     shown = _samples_to_show(results)
     span = max(2, int(_differences(results).max(initial=0)))
     sheet = _contact_sheet(results, weights.core, settings, shown, span)
-    write_whole(folder.picture, lambda path: _write_bytes(path, sheet))
+    write_bytes_whole(folder.picture, sheet)
 
     conclusion = conclude(results, settings, weights.core.family.state.unit)
     good, total = conclusion.passed, conclusion.samples
@@ -100,10 +100,6 @@ def write_report(folder: OutputFolder, results: Results, weights: Weights, circu
         receipt=receipt_view(receipt_from(Sources(results, run))),
     )  # fmt: skip
     write_text_whole(folder.report, page)
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 # -- what the run was ----------------------------------------------------------------------------------------

@@ -36,6 +36,15 @@ def write_text_whole(path: Path, text: str) -> None:
     write_whole(path, lambda temporary: _write_text(temporary, text))
 
 
+def write_bytes_whole(path: Path, content: bytes) -> None:
+    """``write_whole`` for bytes."""
+    write_whole(path, lambda temporary: _write_bytes(temporary, content))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
 def _write_text(path: Path, text: str) -> None:
     # a lone surrogate (from a file name that is no UTF-8) has no encoding
     path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -30,7 +30,7 @@ from emulator.campaign.tally import duration
 from emulator.conclusion import figure, percent
 from emulator.estimate import Estimate
 from emulator.page import as_data, page_environment
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
 
 MOST_MAPS = 3  # pairs of axes that are mapped
@@ -63,7 +63,7 @@ def write_campaign_report(campaign: Campaign, store: Path, page: Path, folder: P
     headline = _headline(falls, settings, axes)
     drawn = dict(_drawn(settings, axes))
     for name, (kind, content) in drawn.items():
-        write_whole(folder / f"{name}.{kind}", lambda path, content=content: _write_bytes(path, content))  # type: ignore[misc]
+        write_bytes_whole(folder / f"{name}.{kind}", content)
     text = page_environment(value=_value, estimate=_estimate, number=_number).get_template("campaign.html.j2").render(
         campaign=campaign,
         title=printable(campaign.title),
@@ -87,10 +87,6 @@ def write_campaign_report(campaign: Campaign, store: Path, page: Path, folder: P
     )  # fmt: skip
     write_text_whole(page, text)
     return headline
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 # -- pictures ------------------------------------------------------------------------------------------------

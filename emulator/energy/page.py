@@ -13,7 +13,7 @@ from emulator.energy.overview import Overview, remarks
 from emulator.energy.published import AIS_PAPER, DIGITAL, SILICON
 from emulator.energy.words import PART_NAMES, between, in_joules, share_of
 from emulator.page import as_data, page_environment
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 
 PAGE, JSON = "energy.html", "energy.json"
 
@@ -31,12 +31,8 @@ def write_energy(folder: Path, found: Overview) -> list[Path]:
     write_text_whole(folder / PAGE, _page(found, drawn))
     pictures = {folder / f"energy-{name}.svg": data for name, data in drawn.items()}
     for path, data in pictures.items():
-        write_whole(path, lambda temporary, data=data: _write_bytes(temporary, data))  # type: ignore[misc]
+        write_bytes_whole(path, data)
     return [folder / PAGE, folder / JSON, *pictures]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _page(found: Overview, drawn: dict[str, bytes]) -> str:

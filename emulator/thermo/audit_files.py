@@ -13,7 +13,7 @@ from emulator.thermo.audit import Audit
 from emulator.thermo.audit_tables import HEADINGS, length_rows, transient_rows, transients_json
 from emulator.thermo.evaluation import Score
 from emulator.thermo.findings import findings
-from netlists.files import write_text_whole, write_whole
+from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
 
 JSON, TABLE, FIGURE = "audit.json", "audit.md", "audit.png"
@@ -44,12 +44,8 @@ def write_audit(folder: Path, audit: Audit) -> list[Path]:
     figure = audit_figure(audit)
     write_text_whole(folder / JSON, json.dumps(as_json(audit), indent=2, allow_nan=False) + "\n")
     write_text_whole(folder / TABLE, as_markdown(audit))
-    write_whole(folder / FIGURE, lambda path: _write_bytes(path, figure))
+    write_bytes_whole(folder / FIGURE, figure)
     return [folder / name for name in (JSON, TABLE, FIGURE)]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
