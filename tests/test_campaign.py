@@ -278,14 +278,23 @@ def test_weights_that_change_meanwhile_are_noticed(folder: Path, tmp_path: Path)
         engine.executor.submit(work.execute, item, folder / "a.h5", *engine.more).result()
 
 
-def test_a_worker_in_other_circumstances_refuses(folder: Path) -> None:
+@pytest.mark.parametrize("given", ["file", "content", None])
+def test_a_worker_in_other_circumstances_refuses(folder: Path, given: str | None) -> None:
+    path = folder / "a.h5"
+    weights = {"file": path, "content": path.read_bytes(), None: None}[given]
     theirs = Circumstances("0.0.7", 39, True, False, True)
     item, *_ = items_of(0, "0" * 64, RunSettings.model_validate({}), 1, theirs)
     with (
         engines.local(1) as engine,
         pytest.raises(WorkerRefused, match=r"emulator 0\.1\.0 instead of 0\.0\.7"),
     ):
-        engine.executor.submit(work.execute, item, folder / "a.h5", *engine.more).result()
+        engine.executor.submit(work.execute, item, weights, *engine.more).result()
+
+
+def test_a_worker_without_the_weights_asks_for_them(folder: Path) -> None:
+    item, *_ = items_of(0, "0" * 64, RunSettings.model_validate({}), 1, examine())
+    with engines.local(1) as engine, pytest.raises(work.WeightsWanted):
+        engine.executor.submit(work.execute, item, None, *engine.more).result()
 
 
 class Silenced(Executor):

@@ -211,6 +211,10 @@ def execute(item: Item, weights: Path | bytes | None, crew: Crew | None = None) 
     with _making:
         crew = crew or _own_crew()
     path = weights if isinstance(weights, Path) else _file_of(weights, item, crew)
+    if path is None:
+        with crew.one() as simulator:  # one that would refuse the item need not have its weights
+            simulator.call(check_circumstances, item, limit_s=PREPARING_LIMIT_S)
+        raise WeightsWanted
     began = clock.monotonic()
     for left in reversed(range(TRIES)):
         try:
@@ -253,13 +257,13 @@ def _without_row(item: Item, verdict: Verdict, reason: str, seconds: float) -> O
     return Outcome({name: np.asarray(value) for name, value in said.items()})
 
 
-def _file_of(content: bytes | None, item: Item, crew: Crew) -> Path:
-    """The file of an item's weights in this process, written by the first who brings them."""
+def _file_of(content: bytes | None, item: Item, crew: Crew) -> Path | None:
+    """The file of an item's weights in this process, written by the first who brings them; None before."""
     path = crew.folder(f"{item.weights_sha256}.h5")
     with _making:
         if not path.exists():
             if content is None:
-                raise WeightsWanted
+                return None
             path.write_bytes(content)
     return path
 
@@ -303,6 +307,16 @@ def _ability() -> Capabilities:
     return ngspice.capabilities()
 
 
+def check_circumstances(item: Item) -> None:
+    """Sees to it that an item is simulated in its circumstances alone.
+
+    Raises:
+        WorkerRefused: this process's are others.
+    """
+    if different := item.circumstances.differences(circumstances()):
+        raise WorkerRefused(", ".join(different))
+
+
 def prepare(item: Item, path: Path) -> None:
     """Makes the item's plan, if this process has not made it before; characterising a cell can take minutes.
 
@@ -311,8 +325,7 @@ def prepare(item: Item, path: Path) -> None:
         FileChanged: the weights or the cell are not the item's.
         Exception: the point can't be realised.
     """
-    if different := item.circumstances.differences(circumstances()):
-        raise WorkerRefused(", ".join(different))
+    check_circumstances(item)
     told = item.settings
     if item.cell and item.cell != cell_identity(told.level, told.oscillator.trust_includes):
         raise FileChanged(f"{told.level}: is another cell here than where the campaign began")
