@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from emulator.canvas import BLUE, FAINT, INK, LINES, ORANGE, WIDTH, drawing, png
 from emulator.cell_runs import series
-from emulator.figures import BLUE, FAINT, INK, LINES, ORANGE, WIDTH, drawing, png
 from netlists.characterization import Characterization
 
 _DPI = 130

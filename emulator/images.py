@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emulator.figures import FAINT, INK, NO_SOFTWARE, RED, drawing
+from emulator.canvas import FAINT, INK, NO_SOFTWARE, RED, drawing
 from netlists.core import Index
 
 Pixels = npt.NDArray[np.uint8]

@@ -279,7 +279,7 @@ def _lc_beside(request: Request, built: AsBuilt, array: LcArray, siemens: Array)
 
 
 def _floorplan(core: AnalogCore) -> bytes:
-    from emulator.figures import floorplan  # with matplotlib, which other commands need not wait for
+    from emulator.core_figures import floorplan  # with matplotlib, which other commands need not wait for
 
     return floorplan(core)
 
