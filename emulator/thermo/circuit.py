@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.conductances import Ota, TechnologyName, technology
 from device_models.elements import Source
+from device_models.printers.ngspice import number
 from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.simulator import Simulator
 from netlists.bias import BiasConverter
@@ -129,14 +130,19 @@ class CircuitSolver:
 
 
 def operating_points(
-    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array
-) -> tuple[Array, Simulation]:
+    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array | None = None
+) -> tuple[Array, Simulation]:  # fmt: skip
     """(S, N) operating points under (S, N) forces, in model units, and the last simulation.
+
+    Where there can be several, ``near`` (S, N) are states next to those that are meant: from 0 on, an operating point
+    would be any of them, saddles not excepted.
 
     Raises:
         BiasError: forces beyond the converters' full scale.
         CircuitFailed: no operating point was found.
     """
+    if near is not None:
+        return _operating_points_near(simulator, ability, circuit, biases, near)
     design = network_design(circuit, None, operating_point(circuit.scaling))
     counts = circuit.inventory(design.bench)
     found = []
@@ -155,6 +161,20 @@ def operating_points(
     return np.concatenate(found), simulation
 
 
+def _operating_points_near(
+    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array
+) -> tuple[Array, Simulation]:
+    """An analysis each: a sweep would go on from where the input before has its own."""
+    analysis, found = operating_point(circuit.scaling), []
+    for bias, state in zip(biases, near, strict=True):
+        volts = circuit.volts(state)
+        guesses = tuple(f".nodeset v({wire})={number(value)}" for wire, value in volts.items())
+        deck = element_deck(circuit, bias, analysis, ability, lines=guesses)
+        simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
+        found.append(circuit.states(simulation.values[0]))
+    return np.stack(found), simulation
+
+
 def element_deck(
     circuit: NetworkCircuit,
     bias: Array,
@@ -162,9 +182,14 @@ def element_deck(
     ability: Capabilities,
     start: Array | None = None,
     sources: tuple[Source, ...] = (),
+    lines: tuple[str, ...] = (),
 ) -> Deck:
-    """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for."""
+    """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for.
+
+    ``lines`` are what else ngspice is told.
+    """
     design = network_design(circuit, bias, analysis, start, sources=sources)
+    design = replace(design, options=(*design.options, *lines))
     counts = circuit.inventory(design.bench)
     stop = analysis.stop if isinstance(analysis, Transient) else None
     text = write_design_deck(with_klu(design, ability), "ngspice")

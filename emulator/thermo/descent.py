@@ -1,0 +1,163 @@
+"""How a network with quartic wells comes to rest from 0, and where: the reference of circuits that settle.
+
+A stiff solver follows x' = b − M x − 4 J4 x³; Newton's method finishes what it has come close to. Of several
+equilibria it is the one that this very start leads to, which no search for roots would say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from emulator.reference import RATES, ReferenceFailed
+from emulator.thermo.equilibrium import equilibrium_near, jacobian
+from netlists.core import Array
+from netlists.network import LangevinNetwork
+from netlists.network_core import network_core
+
+RTOL, ATOL = 1e-10, 1e-12  # of the largest state
+SETTLING = 8.0  # time constants that a settling lasts: until e⁻⁸ of the way is left
+MOST_STEPS = 200_000
+_LOOK = 1.2  # how much later the next look at whether it has arrived
+_LINGER = 64.0  # growth times of what leads away from a saddle, after which nothing does: rounding takes 37
+_GRID = 200  # times at which the growth of a perturbation is followed
+NEAR_A_SADDLE = 100.0  # growth of a perturbation from which on an input counts as close to a separatrix
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The way from 0 to rest under one force, without noise. Model units.
+
+    Attributes:
+        rest: (N,) where it ends, by Newton's method.
+        duration: until e⁻⁸ of the way is left, of all nodes and of the visible ones.
+        rates: (N,) real parts of the Jacobian's eigenvalues at rest, ascending: below 0 at a saddle.
+        at: (R,) times, 0 to ``end`` → (R, N) states.
+        end: up to which the solver went.
+        local: state (N,) → (N, N), the Jacobian there.
+    """
+
+    rest: Array
+    duration: float
+    rates: Array
+    at: Callable[[Array], Array]
+    end: float
+    local: Callable[[Array], Array]
+
+    @cached_property
+    def sensitivity(self) -> float:
+        """How much a small perturbation of the start grows on the way, at most; 1 if it only shrinks.
+
+        The largest norm that the flow's derivative by its start has. Where M is positive definite so is the Jacobian
+        at every state, and the flow only contracts.
+        """
+        from scipy.linalg import expm
+
+        matrix = self.local(np.zeros_like(self.rest))
+        if float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0]) > 0:
+            return 1.0
+        step = self.duration / _GRID
+        grown, largest = np.eye(len(matrix)), 1.0
+        for middle in self.at(np.minimum((np.arange(_GRID) + 0.5) * step, self.end)):
+            grown = expm(-step * self.local(middle)) @ grown
+            largest = max(largest, float(np.linalg.norm(grown, 2)))
+        return largest
+
+    @property
+    def close_call(self) -> str:
+        """What to say of a start near a separatrix, or of a rest that is none; empty where neither is so."""
+        if self.rates[0] < 0:
+            return f"what it rests at is a saddle, of rate {self.rates[0]:.3g}: any push leads away"
+        if self.sensitivity > NEAR_A_SADDLE:
+            return f"the start is close to a separatrix: a perturbation of it grows {self.sensitivity:.2g} times"
+        return ""
+
+
+def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None) -> Descent:
+    """The way to rest under (N,) forces; ``matrix`` (N, N) takes the place of M: that of the network as it is made.
+
+    Raises:
+        ReferenceFailed: the solver gave up, or found no rest.
+    """
+    from scipy.integrate import LSODA, OdeSolution  # a fifth of a second, which every command would wait for
+
+    matrix, quartic = network.matrix if matrix is None else matrix, network.quartic
+    shown, start = network.visible, np.zeros(network.nodes)
+    rate = RATES["langevin"](network_core(network, force, 1.0, matrix), 0)
+    size, fastest = _scales(matrix, quartic, force)
+
+    def slope(_: float, x: Array) -> Array:
+        return rate(x[:, None])[:, 0]
+
+    def of_rate(_: float, x: Array) -> Array:
+        return -jacobian(matrix, quartic, x)
+
+    solver = LSODA(slope, 0.0, start, 1e12 / fastest, rtol=RTOL, atol=ATOL * size, jac=of_rate)
+    times, pieces, states = [0.0], [], [start]
+    look, lingered = 1 / fastest, math.inf
+    for _ in range(MOST_STEPS):
+        message = solver.step()
+        if solver.status == "failed":
+            raise ReferenceFailed(f"the reference solver LSODA stopped: {message}")
+        times.append(float(solver.t))
+        pieces.append(solver.dense_output())
+        states.append(solver.y.copy())
+        if solver.t < look and solver.status == "running":
+            continue
+        look = _LOOK * solver.t
+        rest = equilibrium_near(matrix, quartic, force, solver.y)
+        if rest is None or not _remains(solver.y, rest, start, shown) <= math.exp(-SETTLING):
+            lingered = math.inf
+        elif (rates := _rates(matrix, quartic, rest))[0] >= 0 or solver.t >= lingered:
+            break
+        else:  # at a saddle: rounding alone would lead away from it in a while
+            lingered = min(lingered, solver.t - _LINGER / rates[0])
+        if solver.status != "running":
+            raise ReferenceFailed(f"no rest was found in {solver.t:.3g} model time units")
+    else:
+        raise ReferenceFailed(f"no rest was found in {MOST_STEPS} steps, {solver.t:.3g} model time units")
+    solution = OdeSolution(times, pieces)
+    left = np.array([_remains(x, rest, start, shown) for x in states])
+    duration = _last_crossing(np.array(times), left, math.exp(-SETTLING)) or SETTLING / fastest
+    return Descent(
+        rest, duration, rates, lambda at: solution(at).T, times[-1], partial(jacobian, matrix, quartic)
+    )
+
+
+def _scales(matrix: Array, quartic: Array, force: Array) -> tuple[float, float]:
+    """A state and a rate that are about as large as any on the way."""
+    strongest = float(np.abs(np.linalg.eigvals(matrix)).max())
+    wells = quartic[quartic > 0]
+    # where a well alone holds the force, or what the couplings push it with
+    reach = np.maximum(np.cbrt(np.abs(force).max() / (4 * wells)), np.sqrt(strongest / (4 * wells)))
+    fastest = max(strongest, float((12 * wells * reach**2).max(initial=0.0)))
+    if fastest == 0:
+        return 1.0, 1.0  # no couplings and no force: nothing ever moves
+    return float(reach.max(initial=0.0)) or float(np.abs(force).max()) / fastest or 1.0, fastest
+
+
+def _rates(matrix: Array, quartic: Array, state: Array) -> Array:
+    """(N,) of the Jacobian, ascending; what only rounding leaves is 0."""
+    found = np.sort(np.linalg.eigvals(jacobian(matrix, quartic, state)).real)
+    return np.where(np.abs(found) <= 1e-12 * np.abs(found).max(), 0.0, found)
+
+
+def _remains(state: Array, rest: Array, start: Array, shown: Array) -> float:
+    """Share of the way that is left, of all nodes or of the ``shown``, whichever is more."""
+    whole, visible = (float(np.linalg.norm((rest - start)[nodes])) for nodes in (slice(None), shown))
+    left = [(float(np.linalg.norm((state - rest)[n])), way) for n, way in ((slice(None), whole), (shown, visible))]
+    return max((distance / way for distance, way in left if way > 0), default=0.0)
+
+
+def _last_crossing(times: Array, left: Array, wanted: float) -> float:
+    """When what is left falls to what is wanted for good; 0 if it is no more from the start."""
+    outside = np.flatnonzero(left > wanted)
+    if not len(outside):
+        return 0.0
+    last = int(outside[-1])
+    ends = np.log(np.maximum(left[last : last + 2], 1e-300))
+    return float(times[last] + (times[last + 1] - times[last]) * (ends[0] - math.log(wanted)) / (ends[0] - ends[1]))
