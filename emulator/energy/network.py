@@ -107,7 +107,7 @@ def network_figure(
     left = converter_volts * rows["energy/bias_charge"] - rows["energy/bias"]
     converters = over_samples(left)
     if nodes is None or couplers is None or converters is None:
-        return NotThere("no input has an energy: none was let settle, or its wells are quartic")
+        return NotThere("no input has an energy: none was let settle")
     if converters.joules < 0:
         return NotThere(
             f"at {converter_volts:g} V converters would take less than they give: they need a higher supply"
@@ -133,9 +133,10 @@ def network_figure(
 
 
 def balance(rows: Mapping[str, Array]) -> Array:
-    """(S,) what is lost and stored over what is given, less 1: how far the books are from closing."""
+    """(S,) what is lost and stored over what is given, less 1: how far the books are from closing; NaN where nothing is given."""
     given = rows["energy/bias"] + rows["energy/own"] + rows["energy/couplings"]
-    return np.asarray((rows["energy/heat"] + rows["energy/stored"]) / given - 1)
+    ended = rows["energy/heat"] + rows["energy/stored"]
+    return np.asarray(np.divide(ended, given, out=np.full(len(given), np.nan), where=given != 0) - 1)
 
 
 def network_measured(results: NetworkResults) -> EnergyFigure | NotThere:

@@ -47,7 +47,7 @@ from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.network_file import NetworkFile
 
-_NOT_SETTLED = "no input's settling was simulated (--settle), or wells are quartic"
+_NOT_SETTLED = "no input's settling was simulated (--settle)"
 _NEGATIVE = {
     "ideal": "voltage-controlled sources where a conductance is negative",
     "passive": "no negative conductance",
@@ -167,7 +167,7 @@ def _time(
 
     def settling(known: NetworkRunSettings, _: Origin) -> Fact:
         if not len(settled):
-            tried = np.isfinite(results.rows["settling/slowest"]).any()
+            tried = np.isfinite(results.rows["settling/row_time"]).any()
             return missing("no input settled to 1 % while it was simulated" if tried else _NOT_SETTLED)
         seconds = float(np.median(settled)) * known.circuit.scaling.tau
         return real(seconds, "computed", f"over {len(settled)} inputs")

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.conductances import Ota, TechnologyName, technology
 from device_models.elements import Source
-from device_models.printers.ngspice import number
 from emulator.ngspice import Capabilities, Deck, Simulation
 from emulator.simulator import Simulator
 from netlists.bias import BiasConverter
 from netlists.conductances import ConductanceError, Conductances, conductances, realised
 from netlists.core import Array
 from netlists.design import Analysis, Design, Transient
+from netlists.dialects.ngspice_near import write_near_deck
 from netlists.dialects.ngspice_sweep import write_sweep_deck
 from netlists.dialects.write import write_design_deck
 from netlists.network import LangevinNetwork, NetworkError, require_confining, spectrum
@@ -167,9 +167,10 @@ def _operating_points_near(
     """An analysis each: a sweep would go on from where the input before has its own."""
     analysis, found = operating_point(circuit.scaling), []
     for bias, state in zip(biases, near, strict=True):
-        volts = circuit.volts(state)
-        guesses = tuple(f".nodeset v({wire})={number(value)}" for wire, value in volts.items())
-        deck = element_deck(circuit, bias, analysis, ability, lines=guesses)
+        design = with_klu(network_design(circuit, bias, analysis), ability)
+        counts = circuit.inventory(design.bench)
+        text = write_near_deck(design, circuit.volts(state))
+        deck = Deck(text, circuit.wires, None, counts.devices, counts.unknowns)
         simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
         found.append(circuit.states(simulation.values[0]))
     return np.stack(found), simulation
@@ -182,14 +183,9 @@ def element_deck(
     ability: Capabilities,
     start: Array | None = None,
     sources: tuple[Source, ...] = (),
-    lines: tuple[str, ...] = (),
 ) -> Deck:
-    """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for.
-
-    ``lines`` are what else ngspice is told.
-    """
+    """The deck of one analysis of a network under (N,) forces, with everything that can be checked asked for."""
     design = network_design(circuit, bias, analysis, start, sources=sources)
-    design = replace(design, options=(*design.options, *lines))
     counts = circuit.inventory(design.bench)
     stop = analysis.stop if isinstance(analysis, Transient) else None
     text = write_design_deck(with_klu(design, ability), "ngspice")

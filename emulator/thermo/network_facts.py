@@ -24,7 +24,7 @@ class NetworkFacts(BaseModel):
     quartic: int = Field(ge=0, description="nodes in a quartic well")
     kt: float
     slowest_rate: float = Field(
-        gt=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
+        ge=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
     )
     fastest_rate: float = Field(description="largest eigenvalue of M, per model time unit")
     interface_parameters: int | None = Field(None, description="None: no digital interface")

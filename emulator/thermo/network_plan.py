@@ -135,6 +135,11 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
     circuit, remarks = circuit_of(network, settings.circuit, float(np.abs(biases).max()))
     drive = None
     if settings.noise != "off":
+        if network.spectrum.singular:
+            raise NetworkError(
+                "M is singular: under noise time is counted in time constants of its slowest mode, which has none; expected "
+                "a quadratic well, of either sign, beside the quartic ones"
+            )
         drive = injection(
             network, "isotropic" if settings.noise == "on" else "johnson", settings.seed,
             step=settings.noise_step, made=circuit.conductances, scaling=circuit.scaling,
