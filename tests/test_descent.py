@@ -36,7 +36,9 @@ def bistable(sizes: tuple[int, ...] = (5, 4), seed: int = 3) -> LangevinNetwork:
 
 def potential(network: LangevinNetwork, states: Array) -> Array:
     return np.asarray(
-        ((states @ network.matrix) * states).sum(axis=-1) / 2 + states**4 @ network.quartic - states @ network.bias
+        ((states @ network.matrix) * states).sum(axis=-1) / 2
+        + states**4 @ network.quartic
+        - states @ network.bias
     )
 
 
@@ -62,7 +64,9 @@ def test_it_goes_down_to_a_minimum(seed: int) -> None:
     network = bistable(seed=seed)
     way = descent(network, network.bias)
     np.testing.assert_allclose(drift(network)(way.rest), 0, atol=1e-10)
-    np.testing.assert_allclose(way.rates, np.linalg.eigvalsh(hessian(network, way.rest)), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        way.rates, np.linalg.eigvalsh(hessian(network, way.rest)), rtol=1e-9, atol=1e-9
+    )
     assert way.rates[0] > 0
     heights = potential(network, way.at(np.linspace(0, way.duration, 50)))
     assert (np.diff(heights) < 1e-9).all()

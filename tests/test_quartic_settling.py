@@ -27,7 +27,7 @@ from emulator.thermo.descent import descent
 from emulator.thermo.network_plan import NetworkRunSettings, plan_network
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_run import run_network
-from emulator.thermo.network_settling import PATH_TOLERANCE, RATE_TOLERANCE, path_error
+from emulator.thermo.network_settling import RATE_TOLERANCE, WINDOW_TOLERANCE, path_error, window_defect
 from emulator.thermo.relaxation import relaxation, settling_time
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array
@@ -80,7 +80,9 @@ def given(found: NetworkEnergy) -> float:
 
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("name", ["ideal", "passive", "differential"])
-def test_elements_go_the_way_of_the_reference(any_simulator: Simulator, name: TechnologyName, several: bool) -> None:
+def test_elements_go_the_way_of_the_reference(
+    any_simulator: Simulator, name: TechnologyName, several: bool
+) -> None:
     if several and name == "passive":
         pytest.skip("resistors alone make no double wells")
     network = bistable() if several else monostable(name)
@@ -108,7 +110,10 @@ def test_cells_go_the_way_of_the_reference(compiling: Simulator, devices: Device
 def test_behavioural_cells_go_there_without_compiled_ones(any_simulator: Simulator) -> None:
     network = bistable((3, 2))
     way = descent(network, network.bias)
-    assert path_error(by_cells(any_simulator, network, "behavioural", way.duration), way) < 1e-4 * way.sensitivity
+    assert (
+        path_error(by_cells(any_simulator, network, "behavioural", way.duration), way)
+        < 1e-4 * way.sensitivity
+    )
 
 
 def test_what_parts_circuit_and_reference_is_the_solvers_step(simulator: Simulator) -> None:
@@ -142,7 +147,7 @@ def test_another_network_is_seen(simulator: Simulator, spoil: str) -> None:
         ),
     }[spoil]
     _, run = by_elements(simulator, other, "ideal", way.duration)
-    assert path_error(run, way) > PATH_TOLERANCE
+    assert window_defect(run, way) > WINDOW_TOLERANCE
 
 
 def test_late_rates_are_the_jacobians_and_not_the_matrixs(simulator: Simulator) -> None:
@@ -154,7 +159,9 @@ def test_late_rates_are_the_jacobians_and_not_the_matrixs(simulator: Simulator) 
     assert 1 / late.slowest == pytest.approx(way.rates[0], rel=RATE_TOLERANCE)
     assert way.rates[0] > 1.2 * network.spectrum.smallest
     # with the whole of its way, and not only its end, no mode has a rate
-    assert relaxation(run, way.rest, network.matrix + np.diag(12 * network.quartic * way.rest**2)).error > 0.05
+    assert (
+        relaxation(run, way.rest, network.matrix + np.diag(12 * network.quartic * way.rest**2)).error > 0.05
+    )
     times = np.linspace(0, way.duration, 20_000)
     exact = Run(times, way.at(times), run.simulation)
     wanted = settling_time(exact, way.rest, network.visible, 0.01)
@@ -163,7 +170,9 @@ def test_late_rates_are_the_jacobians_and_not_the_matrixs(simulator: Simulator) 
 
 def test_operating_points_are_those_meant(any_simulator: Simulator) -> None:
     """From 0 on ngspice finds the saddle in the middle; told where to look, the bottom that the force leads to."""
-    network = one_module(np.zeros((2, 2)), np.full(2, -1.0), np.full(2, 0.25), np.array([0.1, -0.1]), 1.0, [0, 1])
+    network = one_module(
+        np.zeros((2, 2)), np.full(2, -1.0), np.full(2, 0.25), np.array([0.1, -0.1]), 1.0, [0, 1]
+    )
     circuit, ability = compiled(network), find_capabilities(any_simulator)
     forces = np.stack([network.bias, -network.bias, network.bias * [1, -1]])
     wanted = np.stack([descent(network, force).rest for force in forces])
@@ -187,10 +196,14 @@ def test_the_closed_form_solves_the_packages_own_well() -> None:
 
 
 @pytest.mark.parametrize("name", ["ideal", "passive", "differential"])
-def test_a_pure_well_discharges_as_the_closed_form_says(any_simulator: Simulator, name: TechnologyName) -> None:
+def test_a_pure_well_discharges_as_the_closed_form_says(
+    any_simulator: Simulator, name: TechnologyName
+) -> None:
     """All that was stored becomes heat of the well, and nothing else takes or gives."""
     c, v0, end = 0.3, 2.0, 5.0
-    circuit, run = by_elements(any_simulator, network := well(0.0, c, 0.0), name, end, points=2000, start=np.array([v0]))
+    circuit, run = by_elements(
+        any_simulator, network := well(0.0, c, 0.0), name, end, points=2000, start=np.array([v0])
+    )
     exact = v0 / np.sqrt(1 + 8 * c * v0**2 * run.time)
     np.testing.assert_allclose(run.states[:, 0], exact, atol=1e-4 * v0)
     found, rails = energies(circuit, network, run), len(circuit.technology.rails)
@@ -211,7 +224,8 @@ def test_heat_is_that_of_ngspices_own_currents(any_simulator: Simulator, name: T
     """Voltage times current of every well and every resistor, as ngspice has them, integrated."""
     network = random_network((2, 2), quartic=0.4, seed=1)
     circuit, end = compiled(network, name), 4.0
-    design = network_design(circuit, network.bias, settling(SCALING, end, points=1000), np.zeros(4))
+    analysis = settling(SCALING, end, points=1000)
+    design = network_design(circuit, network.bias, analysis, np.zeros(4))
     wires = dict(zip(circuit.wires, range(len(circuit.wires)), strict=True))
     rails = circuit.technology.rails
     wells = {
@@ -227,13 +241,14 @@ def test_heat_is_that_of_ngspices_own_currents(any_simulator: Simulator, name: T
         assert (module.own > 0).all()
         kind = "passive" if module.strength[0] < 0 else "negative"
         if kind == "passive" or len(rails) > 1:
-            powers += [resistors[kind].format(number, rail, pair) for rail, pair in zip(rails, ("pn", "np"), strict=False)]
+            powers += [
+                resistors[kind].format(number, rail, pair)
+                for rail, pair in zip(rails, ("pn", "np"), strict=False)
+            ]
         powers += [resistors["leak"].format(number, rail, "", node) for node in (0, 1) for rail in rails]
     extra = [*wells, *(f"@{name}[p]" for name in powers)]
     text = write_design_deck(design, "ngspice").replace(".save ", f".save {' '.join(extra)} ", 1)
-    found = completed(
-        any_simulator.simulate(Deck(text, (*circuit.wires, *extra), design.analysis.stop), limit_s=60)
-    )
+    found = completed(any_simulator.simulate(Deck(text, (*circuit.wires, *extra), analysis.stop), limit_s=60))
     volts, currents, watts = np.split(found.values, [len(wires), len(wires) + len(wells)], axis=1)
     in_wells = float(np.trapezoid((volts[:, list(wells.values())] * currents).sum(axis=1), found.time))
     in_resistors = float(np.trapezoid(watts.sum(axis=1), found.time))
@@ -290,27 +305,51 @@ def test_a_run_settles_and_has_its_energy(tmp_path: Path, name: TechnologyName, 
     results, page = ran(tmp_path, network, circuit=made)
     rows = results.rows
     assert rows["verdict/accepted"].all(), rows["verdict/reason"]
-    assert rows["settling/path_error"][0] < (PATH_TOLERANCE if name != "ota" else 0.01)
+    assert rows["settling/path_error"][0] < (1e-3 if name != "ota" else 0.01)
     assert rows["settling/rate_error"][0] < RATE_TOLERANCE
-    assert rows["settling/local_rate"][0] == pytest.approx(1 / rows["settling/slowest"][0], rel=RATE_TOLERANCE)
+    assert rows["settling/local_rate"][0] == pytest.approx(
+        1 / rows["settling/slowest"][0], rel=RATE_TOLERANCE
+    )
     assert rows["settling/time"][0] > 0
     assert abs(balance(rows)[0]) < 2e-4
     assert rows["energy/heat"][0] > 0
-    np.testing.assert_allclose(rows["rest/circuit"], rows["rest/as_made"], rtol=1e-2 if name == "ota" else 1e-6)
+    np.testing.assert_allclose(
+        rows["rest/circuit"], rows["rest/as_made"], rtol=1e-2 if name == "ota" else 1e-6
+    )
     assert "a stiff solver of the same equation" in page
-    assert "what the reference says of the conductances as they are made: operating points and settling" in page
+    assert (
+        "what the reference says of the conductances as they are made: operating points and settling" in page
+    )
     assert "as the reference says: 1 of 1 inputs" in page
     assert math.isfinite(rows["settling/sensitivity"][0])
 
 
 def test_what_is_close_to_a_separatrix_is_said(tmp_path: Path) -> None:
     network = one_module(
-        np.array([[0, 0.1], [0.1, 0]]), np.full(2, -1.0), np.full(2, 0.25), np.array([1e-4, -2e-4]), 1.0, [0, 1]
+        np.array([[0, 0.1], [0.1, 0]]),
+        np.full(2, -1.0),
+        np.full(2, 0.25),
+        np.array([1e-4, -2e-4]),
+        1.0,
+        [0, 1],
     )
     results, page = ran(tmp_path, network)
     assert results.rows["verdict/accepted"][0], results.rows["verdict/reason"]
     assert results.rows["settling/sensitivity"][0] > 1e3
+    # what the way makes of the solver's errors is no error of the circuit
+    assert results.rows["settling/path_error"][0] > 2 * results.rows["settling/defect"][0]
     assert "input 0: the start is close to a separatrix: a perturbation of it grows" in page
+
+
+def test_another_equilibrium_than_the_references_is_a_fault(tmp_path: Path) -> None:
+    network = bistable((3, 2))
+    write_network(tmp_path / "q.h5", Substrate(network))
+    plan = plan_network(tmp_path / "q.h5", NetworkRunSettings())
+    elsewhere = replace(plan, descents=(descent(network, -network.bias),))
+    results = run_network(elsewhere, tmp_path / "out", "new", lambda _: None)
+    assert not results.rows["verdict/accepted"][0]
+    assert "it settles in another equilibrium than the reference" in results.rows["verdict/reason"][0]
+    assert np.isfinite(results.rows["energy/heat"][0])
 
 
 def test_a_pure_well_runs_but_under_noise_has_no_unit_of_time(tmp_path: Path) -> None:

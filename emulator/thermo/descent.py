@@ -10,16 +10,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.reference import RATES, ReferenceFailed
 from emulator.thermo.equilibrium import equilibrium_near, jacobian
-from netlists.core import Array
+from netlists.core import Array, Index
 from netlists.network import LangevinNetwork
 from netlists.network_core import network_core
 
-RTOL, ATOL = 1e-10, 1e-12  # of the largest state
+if TYPE_CHECKING:
+    from scipy.integrate import LSODA
+
+RTOL, ATOL = 1e-10, 1e-12  # the second of the state that the force takes nodes to
 SETTLING = 8.0  # time constants that a settling lasts: until e⁻⁸ of the way is left
 MOST_STEPS = 200_000
 _LOOK = 1.2  # how much later the next look at whether it has arrived
@@ -39,6 +43,7 @@ class Descent:
         at: (R,) times, 0 to ``end`` → (R, N) states.
         end: up to which the solver went.
         local: state (N,) → (N, N), the Jacobian there.
+        carried: state (N,) and a time → (N,) where that leads to after so long.
     """
 
     rest: Array
@@ -47,6 +52,7 @@ class Descent:
     at: Callable[[Array], Array]
     end: float
     local: Callable[[Array], Array]
+    carried: Callable[[Array, float], Array]
 
     @cached_property
     def sensitivity(self) -> float:
@@ -73,7 +79,9 @@ class Descent:
         if self.rates[0] < 0:
             return f"what it rests at is a saddle, of rate {self.rates[0]:.3g}: any push leads away"
         if self.sensitivity > NEAR_A_SADDLE:
-            return f"the start is close to a separatrix: a perturbation of it grows {self.sensitivity:.2g} times"
+            return (
+                f"the start is close to a separatrix: a perturbation of it grows {self.sensitivity:.2g} times"
+            )
         return ""
 
 
@@ -83,7 +91,8 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
     Raises:
         ReferenceFailed: the solver gave up, or found no rest.
     """
-    from scipy.integrate import LSODA, OdeSolution  # a fifth of a second, which every command would wait for
+    # a fifth of a second, which every command would wait for
+    from scipy.integrate import LSODA, OdeSolution
 
     matrix, quartic = network.matrix if matrix is None else matrix, network.quartic
     shown, start = network.visible, np.zeros(network.nodes)
@@ -96,13 +105,20 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
     def of_rate(_: float, x: Array) -> Array:
         return -jacobian(matrix, quartic, x)
 
-    solver = LSODA(slope, 0.0, start, 1e12 / fastest, rtol=RTOL, atol=ATOL * size, jac=of_rate)
+    def starting(state: Array, end: float) -> LSODA:
+        return LSODA(slope, 0.0, state, end, rtol=RTOL, atol=ATOL * size, jac=of_rate)
+
+    def carried(state: Array, time: float) -> Array:
+        solver = starting(state, time)
+        while solver.status == "running":
+            _advance(solver)
+        return np.asarray(solver.y)
+
+    solver = starting(start, 1e12 / fastest)
     times, pieces, states = [0.0], [], [start]
     look, lingered = 1 / fastest, math.inf
     for _ in range(MOST_STEPS):
-        message = solver.step()
-        if solver.status == "failed":
-            raise ReferenceFailed(f"the reference solver LSODA stopped: {message}")
+        _advance(solver)
         times.append(float(solver.t))
         pieces.append(solver.dense_output())
         states.append(solver.y.copy())
@@ -123,13 +139,18 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
     solution = OdeSolution(times, pieces)
     left = np.array([_remains(x, rest, start, shown) for x in states])
     duration = _last_crossing(np.array(times), left, math.exp(-SETTLING)) or SETTLING / fastest
-    return Descent(
-        rest, duration, rates, lambda at: solution(at).T, times[-1], partial(jacobian, matrix, quartic)
-    )
+    local = partial(jacobian, matrix, quartic)
+    return Descent(rest, duration, rates, lambda at: solution(at).T, times[-1], local, carried)
+
+
+def _advance(solver: LSODA) -> None:
+    message = solver.step()
+    if solver.status == "failed":
+        raise ReferenceFailed(f"the reference solver LSODA stopped: {message}")
 
 
 def _scales(matrix: Array, quartic: Array, force: Array) -> tuple[float, float]:
-    """A state and a rate that are about as large as any on the way."""
+    """A state that the force takes nodes to at least, and a rate that is about as large as any on the way."""
     strongest = float(np.abs(np.linalg.eigvals(matrix)).max())
     wells = quartic[quartic > 0]
     # where a well alone holds the force, or what the couplings push it with
@@ -137,7 +158,7 @@ def _scales(matrix: Array, quartic: Array, force: Array) -> tuple[float, float]:
     fastest = max(strongest, float((12 * wells * reach**2).max(initial=0.0)))
     if fastest == 0:
         return 1.0, 1.0  # no couplings and no force: nothing ever moves
-    return float(reach.max(initial=0.0)) or float(np.abs(force).max()) / fastest or 1.0, fastest
+    return float(np.abs(force).max()) / fastest or 1.0, fastest
 
 
 def _rates(matrix: Array, quartic: Array, state: Array) -> Array:
@@ -146,10 +167,12 @@ def _rates(matrix: Array, quartic: Array, state: Array) -> Array:
     return np.where(np.abs(found) <= 1e-12 * np.abs(found).max(), 0.0, found)
 
 
-def _remains(state: Array, rest: Array, start: Array, shown: Array) -> float:
+def _remains(state: Array, rest: Array, start: Array, shown: Index) -> float:
     """Share of the way that is left, of all nodes or of the ``shown``, whichever is more."""
     whole, visible = (float(np.linalg.norm((rest - start)[nodes])) for nodes in (slice(None), shown))
-    left = [(float(np.linalg.norm((state - rest)[n])), way) for n, way in ((slice(None), whole), (shown, visible))]
+    left = [
+        (float(np.linalg.norm((state - rest)[n])), way) for n, way in ((slice(None), whole), (shown, visible))
+    ]
     return max((distance / way for distance, way in left if way > 0), default=0.0)
 
 
@@ -160,4 +183,6 @@ def _last_crossing(times: Array, left: Array, wanted: float) -> float:
         return 0.0
     last = int(outside[-1])
     ends = np.log(np.maximum(left[last : last + 2], 1e-300))
-    return float(times[last] + (times[last + 1] - times[last]) * (ends[0] - math.log(wanted)) / (ends[0] - ends[1]))
+    return float(
+        times[last] + (times[last + 1] - times[last]) * (ends[0] - math.log(wanted)) / (ends[0] - ends[1])
+    )

@@ -137,8 +137,8 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
     if settings.noise != "off":
         if network.spectrum.singular:
             raise NetworkError(
-                "M is singular: under noise time is counted in time constants of its slowest mode, which has none; expected "
-                "a quadratic well, of either sign, beside the quartic ones"
+                "M is singular: under noise time is counted in time constants of its slowest mode, which has none; "
+                "expected a quadratic well, of either sign, beside the quartic ones"
             )
         drive = injection(
             network, "isotropic" if settings.noise == "on" else "johnson", settings.seed,

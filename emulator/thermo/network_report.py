@@ -21,7 +21,7 @@ from emulator.thermo.netlist import bench_duration, circuit_facts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_row import REST_TOLERANCE
-from emulator.thermo.network_settling import PATH_TOLERANCE, RATE_TOLERANCE
+from emulator.thermo.network_settling import RATE_TOLERANCE, WINDOW_TOLERANCE, WINDOWS
 from emulator.thermo.scores import decoder_cosine
 from emulator.thermo.sections import over_averages, over_inputs
 from emulator.thermo.thermal import settling
@@ -60,16 +60,21 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
-        elements=_elements(plan), facts=circuit_facts(plan.circuit, bench_duration(plan.network, plan.circuit, plan.biases[0])),
+        elements=_elements(plan), facts=circuit_facts(plan.circuit, _bench_duration(plan)),
         settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
         attributes=[
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
         averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE, judge=plan.judge,
-        wells=bool(plan.descents), path_tolerance=PATH_TOLERANCE,
+        wells=bool(plan.descents), windows=WINDOWS, window_tolerance=WINDOW_TOLERANCE,
         receipt=receipt_view(receipt),
     )  # fmt: skip
+
+
+def _bench_duration(plan: Plan) -> float:
+    """Of the netlist beside the report, which is of the first input."""
+    return bench_duration(plan.network, plan.circuit, plan.biases[0])
 
 
 def _lost(record: Mapping[str, Any]) -> list[str]:
@@ -135,7 +140,9 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
     times = rows["settling/time"][np.isfinite(rows["settling/time"])]
     if len(times):
         yield f"{times.max():.3g}", "model time until settled to 1 %", _settled_said(plan, results)
-    paths, rates = (rows[name][np.isfinite(rows[name])] for name in ("settling/path_error", "settling/rate_error"))
+    paths, rates = (
+        rows[name][np.isfinite(rows[name])] for name in ("settling/path_error", "settling/rate_error")
+    )
     if len(paths):
         yield _percent(float(paths.max())), "off the reference on the way", "of the largest state at rest"
     if len(rates):

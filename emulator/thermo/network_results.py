@@ -25,7 +25,7 @@ ROWS: Mapping[str, Column] = {
     "inputs/force": Column("force on each node, as the sources or converters make it", "N"),
     "rest/circuit": Column("operating point", "N"),
     "rest/as_made": Column(
-        "linear algebra on the conductances as they are made; with quartic wells where the reference comes to from 0", "N"
+        "linear algebra on the conductances as they are made; with quartic wells where the reference comes to", "N"
     ),
     "rest/network": Column("the same on the network as it was trained; NaN where it has several equilibria", "N"),
     "rest/error": Column("operating point against the conductances as made, relative"),
@@ -39,6 +39,10 @@ ROWS: Mapping[str, Column] = {
     "settling/path_error": Column(
         "with quartic wells: largest distance of a node from the reference on the way, over the largest at rest",
         optional=True,
+    ),
+    "settling/defect": Column(
+        "with quartic wells: the same where the reference starts each of some windows at the circuit's own states; "
+        "the worst", optional=True,
     ),
     "settling/sensitivity": Column(
         "with quartic wells: how much a small perturbation of the start grows on the way, at most", optional=True

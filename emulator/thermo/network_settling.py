@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from emulator.devices import takes_compiled
 from emulator.energy.network import NetworkEnergy, network_energy, until
 from emulator.ngspice import Capabilities
+from emulator.reference import ReferenceFailed
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
 from emulator.thermo.descent import SETTLING, Descent
@@ -23,7 +25,8 @@ from netlists.core import Array
 SETTLED = 0.01
 ROWS = 200
 RATE_TOLERANCE = 0.02
-PATH_TOLERANCE = 1e-3  # of the largest state at rest, times what the way makes of a small error
+WINDOWS = 20  # of the way, at the start of each of which the reference is put at the circuit's own states
+WINDOW_TOLERANCE = 1e-3  # of the largest state at rest: how far the two part in a window
 SAME = 1e-2  # of the state: what still is the same equilibrium
 NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
 
@@ -41,7 +44,8 @@ def settling_part(plan: Plan, simulator: Simulator, ability: Capabilities, index
     rows: dict[str, Any] = {
         "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
         "settling/rates": np.full(plan.network.nodes, math.nan),
-        "settling/local_rate": math.nan, "settling/path_error": math.nan, "settling/sensitivity": math.nan,
+        "settling/local_rate": math.nan, "settling/path_error": math.nan, "settling/defect": math.nan,
+        "settling/sensitivity": math.nan,
         "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
         **NOT_SIMULATED.rows,
     }  # fmt: skip
@@ -53,7 +57,10 @@ def settling_part(plan: Plan, simulator: Simulator, ability: Capabilities, index
         return Part(rows, [f"settling: {failure}"])
     faults: list[str] = []
     if plan.descents:
-        rest, faults = _compared(plan, run, index, rest, rows)
+        try:
+            rest, faults = _compared(plan, run, index, rest, rows)
+        except ReferenceFailed as failure:
+            return Part(rows, [str(failure)], run.simulation.statistics.cpu_s)
     found = relaxation(run, rest, plan.matrix, plan.network.quartic)
     rows["settling/rates"][found.numbers] = found.measured
     at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
@@ -89,18 +96,20 @@ def _settle(plan: Plan, simulator: Simulator, ability: Capabilities, index: int)
 def _compared(plan: Plan, run: Run, index: int, rest: Array, rows: dict[str, Any]) -> tuple[Array, list[str]]:
     """Adds what the reference of quartic wells says; where the run comes to rest, and what is not met."""
     reference = plan.descents[index]
-    error = path_error(run, reference)
+    defect = window_defect(run, reference)
     rows |= {
-        "settling/local_rate": float(reference.rates[0]), "settling/path_error": error,
-        "settling/sensitivity": reference.sensitivity,
+        "settling/local_rate": float(reference.rates[0]), "settling/path_error": path_error(run, reference),
+        "settling/defect": defect, "settling/sensitivity": reference.sensitivity,
     }  # fmt: skip
     faults, remark = [], f" ({reference.close_call})" if reference.close_call else ""
     ended = equilibrium_near(plan.matrix, plan.network.quartic, plan.forces[index], run.states[-1])
     if ended is None or relative(ended, reference.rest) > SAME:
         faults.append(f"it settles in another equilibrium than the reference{remark}")
         rest = run.states[-1] if ended is None else ended
-    elif plan.checks_dynamics and not error <= PATH_TOLERANCE * reference.sensitivity:
-        faults.append(f"on its way it is off the reference by {error:.2g} of the largest state{remark}")
+    if plan.checks_dynamics and not defect <= WINDOW_TOLERANCE:
+        faults.append(
+            f"on its way it parts from the reference by {defect:.2g} of the largest state in a window"
+        )
     return rest, faults
 
 
@@ -108,3 +117,15 @@ def path_error(run: Run, reference: Descent) -> float:
     """The largest distance of a node on the way from where the reference has it then, over the largest at rest."""
     wanted = reference.at(np.minimum(run.time, reference.end))
     return float(np.abs(run.states - wanted).max()) / (float(np.abs(reference.rest).max()) or 1.0)
+
+
+def window_defect(run: Run, reference: Descent) -> float:
+    """The same where the reference starts each window at the circuit's own states: apart from sensitivity."""
+    edges = np.unique(
+        np.searchsorted(run.time, np.linspace(0, run.time[-1], WINDOWS + 1)).clip(max=len(run.time) - 1)
+    )
+    apart = [
+        np.abs(reference.carried(run.states[a], float(run.time[b] - run.time[a])) - run.states[b]).max()
+        for a, b in itertools.pairwise(edges.tolist())
+    ]
+    return float(max(apart)) / (float(np.abs(reference.rest).max()) or 1.0)

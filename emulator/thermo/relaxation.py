@@ -70,7 +70,9 @@ def relaxation(run: Run, rest: Array, matrix: Array, quartic: Array | None = Non
     rates, measured, numbers = [], [], []
     for number, rate in enumerate(values.real[order].tolist()):
         amplitude = amplitudes[:, number]
-        begin = _straight(amplitude, bends[:, number] / rate if rate > 0 else np.full_like(amplitude, np.inf), size)
+        begin = _straight(
+            amplitude, bends[:, number] / rate if rate > 0 else np.full_like(amplitude, np.inf), size
+        )
         faintest = FAINTEST * amplitudes[0].max() if begin == 0 else DECADES * FLOOR * size
         if begin == len(amplitude) or amplitude[begin] < faintest or not size:
             continue

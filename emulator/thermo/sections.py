@@ -66,6 +66,7 @@ def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
         ("operating point, against the conductances as made", "rest/error", ".2g"),
         ("operating point, against the trained network", "rest/error_network", ".2g"),
         ("on the way from 0, against the reference", "settling/path_error", ".2g"),
+        ("  in a window of it", "settling/defect", ".2g"),
         ("growth of a perturbation of the start", "settling/sensitivity", ".3g"),
         ("slowest local rate at rest, per model time", "settling/local_rate", ".4g"),
         ("rates of the modes, against the spectrum", "settling/rate_error", ".2%"),

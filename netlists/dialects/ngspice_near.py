@@ -30,4 +30,7 @@ def write_near_deck(design: Design, volts: Mapping[str, float]) -> str:
 
 
 def _run(design: Design, volts: Mapping[str, float]) -> Sequence[str]:
-    return [*(f".nodeset v({node})={number(value)}" for node, value in volts.items()), *NGSPICE_DIALECT.run(design)]
+    return [
+        *(f".nodeset v({node})={number(value)}" for node, value in volts.items()),
+        *NGSPICE_DIALECT.run(design),
+    ]
