@@ -23,7 +23,7 @@ from emulator.energy.network import NetworkEnergy, balance, network_energy
 from emulator.ngspice import Deck
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import completed, element_deck, operating_points
-from emulator.thermo.descent import descent
+from emulator.thermo.descent import SETTLING, descent
 from emulator.thermo.network_plan import NetworkRunSettings, plan_network
 from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_run import run_network
@@ -367,3 +367,16 @@ def test_without_a_force_there_is_nothing_to_settle(tmp_path: Path, wells: float
     assert results.rows["settling/time"][0] == 0
     assert results.rows["energy/heat"][0] == 0
     assert "PASS" in page
+
+
+@pytest.mark.parametrize("wells", [0.0, 0.25])
+def test_the_netlists_bench_runs_as_long_as_the_report_says(tmp_path: Path, wells: float) -> None:
+    network = random_network((4,), quartic=wells, seed=1)
+    _, page = ran(tmp_path, network, settle=0, circuit={"scaling": {"tau": 1e-6}})
+    bench = (tmp_path / "out" / "netlist" / "testbench.cir").read_text()
+    stop = float(re.search(r"^\.tran \S+ (\S+)", bench, re.MULTILINE)[1])  # type: ignore[index]
+    said = re.search(r"the bench runs (\S+) s", page)
+    assert said is not None
+    assert float(said[1]) == pytest.approx(stop, rel=1e-3)
+    way = descent(network, network.bias).duration if wells else SETTLING / network.spectrum.smallest
+    assert stop == pytest.approx(10 / SETTLING * way * 1e-6)

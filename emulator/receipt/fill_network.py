@@ -260,7 +260,7 @@ def _energy(results: NetworkResults, groups: Mapping[str, Any]) -> NetworkEnergy
         return NetworkEnergy(
             measured_silicon=missing(NO_SILICON), circuit_simulation=simulated, extrapolation=modelled
         )
-    judge = "the reference" if np.isfinite(results.rows["settling/path_error"]).any() else "linear algebra"
+    judge = NetworkFacts.judge(results.attributes)
     return NetworkEnergy(
         measured_silicon=missing(NO_SILICON),
         circuit_simulation=_claim(found.simulated(), judge, **groups),

@@ -40,8 +40,7 @@ class Descent:
         rest: (N,) where it ends, by Newton's method.
         duration: until e⁻⁸ of the way is left, of all nodes and of the visible ones.
         rates: (N,) real parts of the Jacobian's eigenvalues at rest, ascending: below 0 at a saddle.
-        at: (R,) times, 0 to ``end`` → (R, N) states.
-        end: up to which the solver went.
+        at: (R,) times → (R, N) states, found anew: kept for every input they would be many.
         local: state (N,) → (N, N), the Jacobian there.
         carried: state (N,) and a time → (N,) where that leads to after so long.
     """
@@ -50,7 +49,6 @@ class Descent:
     duration: float
     rates: Array
     at: Callable[[Array], Array]
-    end: float
     local: Callable[[Array], Array]
     carried: Callable[[Array, float], Array]
 
@@ -68,7 +66,7 @@ class Descent:
             return 1.0
         step = self.duration / _GRID
         grown, largest = np.eye(len(matrix)), 1.0
-        for middle in self.at(np.minimum((np.arange(_GRID) + 0.5) * step, self.end)):
+        for middle in self.at(step * np.arange(0.5, _GRID)):
             grown = expm(-step * self.local(middle)) @ grown
             largest = max(largest, float(np.linalg.norm(grown, 2)))
         return largest
@@ -91,8 +89,7 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
     Raises:
         ReferenceFailed: the solver gave up, or found no rest.
     """
-    # a fifth of a second, which every command would wait for
-    from scipy.integrate import LSODA, OdeSolution
+    from scipy.integrate import LSODA  # a fifth of a second, which every command would wait for
 
     matrix, quartic = network.matrix if matrix is None else matrix, network.quartic
     shown, start = network.visible, np.zeros(network.nodes)
@@ -114,13 +111,22 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
             _advance(solver)
         return np.asarray(solver.y)
 
+    def at(times: Array) -> Array:
+        states = np.tile(start, (len(times), 1))
+        solver = starting(start, float(times.max(initial=0.0)) or 1 / fastest)
+        while solver.status == "running":
+            before = solver.t
+            _advance(solver)
+            inside = (times > before) & (times <= solver.t)
+            states[inside] = solver.dense_output()(times[inside]).T
+        return states
+
     solver = starting(start, 1e12 / fastest)
-    times, pieces, states = [0.0], [], [start]
+    times, states = [0.0], [start]
     look, lingered = 1 / fastest, math.inf
     for _ in range(MOST_STEPS):
         _advance(solver)
         times.append(float(solver.t))
-        pieces.append(solver.dense_output())
         states.append(solver.y.copy())
         if solver.t < look and solver.status == "running":
             continue
@@ -136,11 +142,9 @@ def descent(network: LangevinNetwork, force: Array, matrix: Array | None = None)
             raise ReferenceFailed(f"no rest was found in {solver.t:.3g} model time units")
     else:
         raise ReferenceFailed(f"no rest was found in {MOST_STEPS} steps, {solver.t:.3g} model time units")
-    solution = OdeSolution(times, pieces)
     left = np.array([_remains(x, rest, start, shown) for x in states])
     duration = _last_crossing(np.array(times), left, math.exp(-SETTLING)) or SETTLING / fastest
-    local = partial(jacobian, matrix, quartic)
-    return Descent(rest, duration, rates, lambda at: solution(at).T, times[-1], local, carried)
+    return Descent(rest, duration, rates, at, partial(jacobian, matrix, quartic), carried)
 
 
 def _advance(solver: LSODA) -> None:

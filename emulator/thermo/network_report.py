@@ -244,8 +244,7 @@ def _drawings(plan: Plan, results: NetworkResults) -> dict[str, str]:
 def _wanted(plan: Plan, k: int, rest: Array, times: Array) -> Array:
     """(R, N) states of the reference on the way of input k from 0 to rest."""
     if plan.descents:
-        way = plan.descents[k]
-        return way.at(np.minimum(times, way.end))
+        return plan.descents[k].at(times)
     return _propagated(plan.matrix, rest, times)
 
 

@@ -115,8 +115,9 @@ def _compared(plan: Plan, run: Run, index: int, rest: Array, rows: dict[str, Any
 
 def path_error(run: Run, reference: Descent) -> float:
     """The largest distance of a node on the way from where the reference has it then, over the largest at rest."""
-    wanted = reference.at(np.minimum(run.time, reference.end))
-    return float(np.abs(run.states - wanted).max()) / (float(np.abs(reference.rest).max()) or 1.0)
+    return float(np.abs(run.states - reference.at(run.time)).max()) / (
+        float(np.abs(reference.rest).max()) or 1.0
+    )
 
 
 def window_defect(run: Run, reference: Descent) -> float:

@@ -12,6 +12,7 @@ from emulator.energy.estimate import NotThere
 from emulator.energy.floors import thermal_floors
 from emulator.energy.network import balance, network_measured
 from emulator.energy.words import NETWORK_PART_NAMES, between, in_joules
+from emulator.thermo.network_facts import NetworkFacts
 from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
@@ -143,6 +144,13 @@ def network_run_sections(results: NetworkResults) -> list[Section]:
     energy = [(name, f"{value}, {said}") for name, value, said in over_energy(results)]
     return [
         ("run of a network", [("inputs run", str(results.inputs)), *about]),
-        ("over inputs", [("as linear algebra says", f"{accepted} of {results.inputs}"), *figures, *averages]),
+        (
+            "over inputs",
+            [
+                (f"as {NetworkFacts.judge(results.attributes)} says", f"{accepted} of {results.inputs}"),
+                *figures,
+                *averages,
+            ],
+        ),
         *([("energy of an input", energy)] if energy else []),
     ]
