@@ -178,7 +178,8 @@ def test_operating_points_are_those_meant(any_simulator: Simulator) -> None:
     wanted = np.stack([descent(network, force).rest for force in forces])
     blind, _ = operating_points(any_simulator, ability, circuit, forces)
     assert (np.abs(blind) < 0.1).all()
-    found, _ = operating_points(any_simulator, ability, circuit, forces, wanted)
+    # near is enough, and no more than where the search begins
+    found, _ = operating_points(any_simulator, ability, circuit, forces, 1.1 * wanted)
     np.testing.assert_allclose(found, wanted, rtol=1e-8)
     assert (np.sign(found) == np.sign(forces)).all()
 
