@@ -76,7 +76,7 @@ ROWS: Mapping[str, Column] = {
     "energy/heat": Column("joules that passive elements turn into heat"),
     "energy/stored": Column("joules in the nodes' capacitors at the end"),
     "energy/bias_charge": Column("coulomb that the converters of the forces draw"),
-    "verdict/accepted": Column("whether all that was simulated is what linear algebra or the reference says", kinds="b"),
+    "verdict/accepted": Column("whether all that was simulated is as linear algebra or a reference says", kinds="b"),
     "verdict/reason": Column("what is not, in a sentence", kinds="OU"),
     "timing/simulator_cpu": Column("processor seconds of the simulator, the operating points' shared evenly"),
 }  # fmt: skip
