@@ -20,6 +20,7 @@ from emulator.ngspice import capabilities
 from emulator.sensitivity import PHASES, sensitivity
 from emulator.shil import shil_lock
 from emulator.simulator import Simulator
+from emulator.tuning import measured_tuning
 from netlists.cell_bench import SOLVER, Bench, State, fixed_step
 from netlists.characterization import Characterization
 from netlists.characterization_file import (
@@ -29,7 +30,7 @@ from netlists.characterization_file import (
 )
 
 # Raise it when a measurement changes what it means: what was cached before is then measured again.
-METHOD = 2
+METHOD = 3
 _OUTPUT_HARMONICS = 16
 
 Progress = Callable[[str, int, int], None]  # what is measured next, how many parts are done, of how many
@@ -59,8 +60,8 @@ def _measured(
 ) -> Characterization:
     ports = tuple(dict.fromkeys((*cell.injections, cell.shil)))
     wirings = list(_wirings(cell))
-    parts = iter(range(3 + len(ports) + len(wirings)))
-    total = 2 + len(ports) + len(wirings)
+    total = 2 + len(ports) + len(wirings) + bool(cell.tuning)
+    parts = iter(range(total + 1))
 
     def part(name: str) -> None:
         done = next(parts)
@@ -81,6 +82,10 @@ def _measured(
         coupling[key] = coupling_function(simulator, cell, free, ppv, coupler, crossed=crossed)
     part("injection locking")
     shil = shil_lock(simulator, cell, free, ppv[cell.shil])
+    tuning = None
+    if cell.tuning:
+        part(f"tuning by {cell.tuning}")
+        tuning = measured_tuning(simulator, cell, free)
     part("done")
     first = ppv[cell.injections[0]].harmonics[1]
     return Characterization(
@@ -107,6 +112,7 @@ def _measured(
             "seconds": clock.perf_counter() - began,
             "title": cell.title,
         },
+        tuning=tuning,
     )
 
 
@@ -124,8 +130,7 @@ def identity(cell: OscillatorCell) -> str:
     blocks = [block_text(block, NGSPICE) for coupler in cell.couplers for block in coupler.blocks]
     facts = asdict(cell)
     # written out above and below; a file counts by what is in it, wherever it lies
-    # and what could be changed of a copy changes nothing that is measured
-    for name in ("block", "blocks", "models", "includes", "tuning"):
+    for name in ("block", "blocks", "models", "includes"):
         facts.pop(name)
     for coupler in facts["couplers"]:
         coupler.pop("blocks")
