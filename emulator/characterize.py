@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from device_models.printers.spice import NGSPICE, block_text
+from emulator.cell_runs import CellFault
 from emulator.compiled import cache_folder
 from emulator.coupling_function import PAIRS, coupling_function
 from emulator.limit_cycle import free_run
@@ -22,7 +23,7 @@ from emulator.shil import shil_lock
 from emulator.simulator import Simulator
 from emulator.tuning import measured_tuning
 from netlists.cell_bench import SOLVER, Bench, State, fixed_step
-from netlists.characterization import Characterization
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import (
     CharacterizationError,
     read_characterization,
@@ -82,10 +83,13 @@ def _measured(
         coupling[key] = coupling_function(simulator, cell, free, ppv, coupler, crossed=crossed)
     part("injection locking")
     shil = shil_lock(simulator, cell, free, ppv[cell.shil])
-    tuning = None
+    tuning, no_tuning = None, {}
     if cell.tuning:
         part(f"tuning by {cell.tuning}")
-        tuning = measured_tuning(simulator, cell, free)
+        try:
+            tuning = measured_tuning(simulator, cell, free)
+        except CellFault as fault:  # who wants all cells alike can do without
+            no_tuning = {NO_TUNING: f"{fault}"}
     part("done")
     first = ppv[cell.injections[0]].harmonics[1]
     return Characterization(
@@ -111,6 +115,7 @@ def _measured(
             "coupler_pairs": float(PAIRS),
             "seconds": clock.perf_counter() - began,
             "title": cell.title,
+            **no_tuning,
         },
         tuning=tuning,
     )

@@ -22,7 +22,7 @@ from emulator.free_cells import noisy_cells
 from emulator.levels import LC
 from emulator.simulator import Simulator
 from emulator.unusable import unusable_input
-from netlists.characterization import Characterization
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import write_characterization, write_summary
 from netlists.files import write_bytes_whole
 from netlists.printable import printable
@@ -137,6 +137,8 @@ def _tables(title: str, found: Characterization) -> list[Table]:
                 f"{tuning.sensitivity:+.4f} % of the frequency a per cent about {tuning.default:.4g}",
             )
         )
+    elif NO_TUNING in found.settings:
+        rows.append(("tuning", f"can't be measured: {found.settings[NO_TUNING]}"))
     for name, value in rows:
         whole.add_row(Text(printable(name)), Text(printable(value)))
     couplers = Table(

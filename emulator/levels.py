@@ -23,7 +23,7 @@ from emulator.simulator import Simulator
 from emulator.waveform_level import CellLevel, LcLevel, Watch
 from netlists.carrier_noise import CarrierNoise, array_noise, check_size, lc_noise, thermal_sigma
 from netlists.channel_noise import channel_diffusion
-from netlists.characterization import Characterization
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
@@ -137,7 +137,10 @@ def oscillator_array(
         mismatch=legs,
     )  # fmt: skip
     tuned, further = None, None
-    if known.tuning is not None and np.any(sizing.detuning):
+    if np.any(sizing.detuning):
+        if known.tuning is None:
+            why = known.settings.get(NO_TUNING, "it has no parameter for that")
+            raise SizingError(f"{cell.name}: no cell can be detuned: {why}")
         tuned = tuned_values(known.tuning, sizing.detuning)
         further = extrapolated(known.tuning, tuned)
     switches = tuple(float(t) * sizing.tau * (1 + SWITCH_DELAY) for t in core.boundaries[1:-1])

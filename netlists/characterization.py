@@ -16,6 +16,7 @@ from device_models.oscillator_cell import ShilKind
 from netlists.core import Array
 
 Complex = npt.NDArray[np.complex128]
+NO_TUNING = "no_tuning"  # the setting that says why a cell that could be tuned has no ``tuning``
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class Characterization:
             the phase to 0: dφ/dt = −I · ``reference_gain`` · sin φ, on average.
         reference_gain: rad/s per ampere: half the magnitude of the PPV's first harmonic.
         settings: solver options, versions, counts.
-        tuning: of cells that have a parameter for it; None of others.
+        tuning: of cells that have a parameter for it; None of others, and where it could not be measured.
     """
 
     cell: str

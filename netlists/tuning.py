@@ -9,6 +9,7 @@ import numpy as np
 
 from device_models.elements import RawBlock
 from device_models.oscillator_cell import OscillatorCell
+from device_models.printers.ngspice import number
 from netlists.characterization import Tuning
 from netlists.core import Array
 from netlists.sizing import SizingError
@@ -30,8 +31,8 @@ def with_default(cell: OscillatorCell, value: float) -> OscillatorCell:
     block, name = cell.block, cell.tuning
     if isinstance(block, RawBlock):
         first, rest = block.text.split("\n", 1)
-        first = re.sub(rf"(?<!\w){name}\s*=\s*[^\s,]+", f"{name}={value!r}", first, count=1)
-        changed = {**block.parameters, name: repr(value)}
+        first = re.sub(rf"(?<!\w){name}\s*=\s*[^\s,]+", f"{name}={number(value)}", first, count=1)
+        changed = {**block.parameters, name: number(value)}
         return replace(cell, block=replace(block, text=f"{first}\n{rest}", parameters=changed))
     return replace(cell, block=replace(block, parameters={**block.parameters, name: value}))
 
