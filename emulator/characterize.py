@@ -23,6 +23,7 @@ from emulator.shil import shil_lock
 from emulator.simulator import Simulator
 from emulator.tuning import measured_tuning
 from netlists.cell_bench import SOLVER, Bench, State, fixed_step
+from netlists.cell_file import reached
 from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import (
     CharacterizationError,
@@ -129,7 +130,10 @@ def _wirings(cell: OscillatorCell) -> Iterator[tuple[CouplerType, bool]]:
 
 
 def identity(cell: OscillatorCell) -> str:
-    """SHA-256 of all that makes a cell what it is: netlist, models and included files, couplers, ports, start."""
+    """SHA-256 of all that makes a cell what it is: netlist, models and included files, couplers, ports, start.
+
+    A cell at another corner or temperature is another cell.
+    """
     bench = Bench(cell, cell.name)
     bench.copy("cell", bench.supply("supply"), State(cell.start))
     blocks = [block_text(block, NGSPICE) for coupler in cell.couplers for block in coupler.blocks]
@@ -141,7 +145,7 @@ def identity(cell: OscillatorCell) -> str:
         coupler.pop("blocks")
         coupler.pop("in_chunks")  # the same coupler in another form; its text would hold an address
     whole = hashlib.sha256("\n".join([_without_includes(bench), *blocks, repr(facts)]).encode())
-    for path in cell.includes:
+    for path in reached(cell.includes):
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 

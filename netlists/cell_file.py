@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -254,13 +254,8 @@ def _includes(
             "--trust-includes."
         )
         return ()
-    paths = [(folder / name).resolve() for name in entry.includes]
-    waiting, seen = list(paths), set[Path]()
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
+    paths = tuple((folder / name).resolve() for name in entry.includes)
+    for path in reached(paths):
         try:
             text = _text(path)
         except (OSError, ValueError) as error:
@@ -279,9 +274,24 @@ def _includes(
                     f"includes: {path.name}, line {number} sets the temperature, and --temperature does: "
                     f"{stripped[:80]}. Leave one of the two out."
                 )
-            elif match := _INCLUDE.match(stripped):
-                waiting.append((path.parent / match.group(1)).resolve())
-    return tuple(paths)
+    return paths
+
+
+def reached(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Model files and all that these include, each once; one that can't be read leads nowhere."""
+    waiting, seen = list(paths), dict[Path, None]()
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen[path] = None
+        try:
+            lines = _text(path).split("\n")
+        except (OSError, ValueError):
+            continue
+        found = (_INCLUDE.match(line.strip()) for line in lines)
+        waiting += [(path.parent / match.group(1)).resolve() for match in found if match]
+    return tuple(seen)
 
 
 def _cell(

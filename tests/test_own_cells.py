@@ -26,7 +26,7 @@ from device_models.corners import CornerName
 from device_models.oscillator_cell import OscillatorCell
 from device_models.ring_oscillator import ring_cell
 from emulator.campaign.file import CampaignError, read_campaign
-from emulator.characterize import cache_file, cached
+from emulator.characterize import cache_file, cached, identity
 from emulator.chip import build
 from emulator.claimed import Mode
 from emulator.cli import app
@@ -355,6 +355,12 @@ def test_a_corner_may_have_model_files_of_its_own(tmp_path: Path) -> None:
     assert read_cell(path).includes == ()  # typical needs no trust
     found = read_cell(path, corner="slow", trust_includes=True)
     assert found.includes == ((tmp_path / "slow.lib").resolve(),)
+    # a file counts by what is in it, and in what it includes in turn
+    (tmp_path / "slow.lib").write_text('* slow\n.include "cards.lib"\n')
+    (tmp_path / "cards.lib").write_text("* cards\n.param nothing=1\n")
+    one = identity(read_cell(path, corner="slow", trust_includes=True))
+    (tmp_path / "cards.lib").write_text("* cards\n.param nothing=2\n")
+    assert identity(read_cell(path, corner="slow", trust_includes=True)) != one
     (tmp_path / "slow.lib").write_text("* slow\n.control\nquit\n.endc\n")
     with pytest.raises(CellFileError, match="commands are not taken"):
         read_cell(path, corner="slow", trust_includes=True)
@@ -396,8 +402,8 @@ def test_what_the_file_does_not_describe_is_refused_before_any_work(tmp_path: Pa
     ("text", "value"),
     [
         ("2.4p", 2.4e-12), ("2.4pF", 2.4e-12), ("1meg", 1e6), ("1MEGohm", 1e6), ("1m", 1e-3), ("-.5", -0.5),
-        ("3e-3k", 3.0), ("5V", 5.0), ("1f", 1e-15), ("0", 0.0), ("80x", None), ("1e", None), ("10mil", None), ("{a}", None),
-        ("1 p", None), ("1e400", None), ("inf", None), ("", None), ("1\n.control", None),
+        ("3e-3k", 3.0), ("5V", 5.0), ("1f", 1e-15), ("0", 0.0), ("80x", None), ("1e", None), ("10mil", None),
+        ("{a}", None), ("1 p", None), ("1e400", None), ("inf", None), ("", None), ("1\n.control", None),
     ],
 )  # fmt: skip
 def test_numbers_of_spice(text: str, value: float | None) -> None:
