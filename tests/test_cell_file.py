@@ -177,7 +177,7 @@ n4 = 1.8
     cell = read_cell(path, trust_includes=True)
     slow = read_cell(path, corner="slow", trust_includes=True)
     free = free_run(simulator, cell, cell.points_per_cycle)
-    assert free_run(simulator, slow, slow.points_per_cycle).steps.frequency < 0.8 * free.steps.frequency
+    assert free_run(simulator, slow, 60).steps.frequency < 0.8 * free.steps.frequency
     assert 1 / free.steps.frequency == pytest.approx(202e-12, rel=0.05)
     assert free.power > 1e-5
 
