@@ -113,6 +113,8 @@ def core56(rounds: int) -> list[Measure]:
             Measure("core56", f"ngspice CPU of a sample, {name}", "s", tuple(seconds), notes=form),
             Measure("core56", f"final phases against DOP853 at 1e-9, {name}", "rad rms",
                     (float(np.sqrt(np.mean(error**2))),), must=1.5e-3, notes=counts),
+            Measure("core56", f"final phase of the median node against it, {name}", "rad",
+                    (float(np.median(np.abs(error))),), notes=counts),
             Measure("core56", f"worker's peak memory above idle, {name}", "MB", tuple(peaks), must=100, aim=50),
         ]  # fmt: skip
     return measures
