@@ -44,6 +44,10 @@ from netlists.sizing import SizingError
 from netlists.spice_text import assignments, spice_number
 from netlists.tuning import extrapolated, tuned_values, with_default
 
+pytestmark = [  # estimates of the ladder, for cells without couplers
+    pytest.mark.filterwarnings("ignore:Mean of empty slice"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide"),
+]
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cells" / "cross_coupled.toml"
 ROOM = 300.15  # kelvin: ngspice's own, and what its cards are for
 
@@ -135,8 +139,6 @@ def test_what_a_capacitor_does_to_the_frequency(simulator: Simulator, tmp_path: 
     assert seen / by_itself.steps.frequency - 1 == pytest.approx(asked, rel=1e-3)
 
 
-@pytest.mark.filterwarnings("ignore:Mean of empty slice")
-@pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide")
 @pytest.mark.parametrize("detuning", [0.002, 0.03])
 def test_cells_run_at_the_frequencies_that_were_drawn(
     simulator: Simulator, tmp_path: Path, detuning: float
