@@ -23,7 +23,7 @@ from emulator.shil import shil_lock
 from emulator.simulator import Simulator
 from emulator.tuning import measured_tuning
 from netlists.cell_bench import SOLVER, Bench, State, fixed_step
-from netlists.cell_file import reached
+from netlists.cell_library import reached
 from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import (
     CharacterizationError,

@@ -1,8 +1,7 @@
 """A user's own oscillator: a SPICE subcircuit and a TOML file that says what its ports are.
 
-The SPICE text may hold subcircuits, model cards, parameters and functions; nothing that runs commands or reads
-files. Model files come in through the TOML's ``includes``, only if the user trusts them, and are searched for control
-blocks all the same. Tables ``[corners.NAME]`` say what is another at a corner (``netlists.cell_corners``).
+``netlists.cell_library`` reads the SPICE text and searches the model files, which come in through the TOML's
+``includes`` only if the user trusts them; ``netlists.cell_corners`` knows what is another at a corner.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,17 +20,20 @@ from device_models.couplers import transconductor
 from device_models.elements import RawBlock, checked_name
 from device_models.oscillator_cell import CouplerType, OscillatorCell, ShilKind, Side, Wire
 from netlists.cell_corners import CornerEntry, Described, at_corner, check_corners, sets_temperature
+from netlists.cell_library import (
+    NAME,
+    Library,
+    blocks_below,
+    check_calls,
+    read_includes,
+    read_library,
+    read_text,
+)
 from netlists.printable import printable
-from netlists.spice_text import SpiceElement, element, header, logical_lines, spice_number
+from netlists.spice_text import SpiceElement, spice_number
 
-_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 _WIRE = re.compile(r"(sender|receiver|global):([A-Za-z][A-Za-z0-9_]*)\Z")
 _OPTION = re.compile(r"\.(?:options?|param|temp) [A-Za-z0-9_ =.+*/()-]*\Z", re.IGNORECASE)
-_TAKEN = {".subckt", ".ends", ".model", ".param", ".func"}
-# what makes ngspice run commands: a control block, its disguise as a comment, and devices that start processes
-_COMMANDS = re.compile(r"\.(?:control|endc|exec\w*|csparam)\b|\*#|\*ng_script", re.IGNORECASE)
-_INCLUDE = re.compile(r"\.(?:include|inc|lib)\s+[\"']?([^\"'\s]+)", re.IGNORECASE)
-_LARGEST = 20_000_000  # bytes of a file
 _GUESS = 1e-6  # siemens of the ideal coupler; characterisation finds its own way from there
 
 
@@ -51,12 +53,12 @@ class _Strict(BaseModel):
 class CouplerEntry(_Strict):
     """``[[couplers]]`` of the TOML."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     title: str = ""
-    subcircuit: str = Field(pattern=_NAME)
+    subcircuit: str = Field(pattern=NAME)
     straight: tuple[str, ...]
     crossed: tuple[str, ...] | None = None
-    strength: str = Field(pattern=_NAME)
+    strength: str = Field(pattern=NAME)
     strength_unit: str = ""
     strength_guess: float = Field(gt=0)
     bits: tuple[str, ...] = ()
@@ -66,17 +68,17 @@ class CouplerEntry(_Strict):
 class DetuningEntry(_Strict):
     """``[detuning]`` of the TOML: the subcircuit's parameter by which a copy gets a frequency of its own."""
 
-    parameter: str = Field(pattern=_NAME)
+    parameter: str = Field(pattern=NAME)
 
 
 class CellEntry(_Strict):
     """The TOML file."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     title: str = ""
     source: str = ""
     spice: str
-    subcircuit: str = Field(pattern=_NAME)
+    subcircuit: str = Field(pattern=NAME)
     ports: tuple[str, ...]
     output: str
     injections: tuple[str, ...] = Field(min_length=1)
@@ -110,7 +112,7 @@ def read_cell(
         CellFileError: with everything that is wrong with it.
     """
     try:
-        entry = CellEntry.model_validate(tomllib.loads(_text(path)))
+        entry = CellEntry.model_validate(tomllib.loads(read_text(path)))
     except ValidationError as error:
         found = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
         raise CellFileError(path, found) from error
@@ -119,11 +121,13 @@ def read_cell(
     problems: list[str] = []
     spice = path.parent / entry.spice
     try:
-        library = _library(_text(spice), problems)
+        library = read_library(read_text(spice), problems)
     except (OSError, ValueError) as error:
         raise CellFileError(path, [f"spice: {error}"]) from error
     entry, library = _in_force(entry, library, corner, kelvin, problems)
-    includes = _includes(entry, path.parent, problems, trusted=trust_includes, tempered=kelvin is not None)
+    includes = read_includes(
+        entry.includes, path.parent, problems, trusted=trust_includes, tempered=kelvin is not None
+    )
     cell = None if problems else _cell(entry, library, includes, problems)
     if problems or cell is None:
         raise CellFileError(path, problems)
@@ -131,8 +135,8 @@ def read_cell(
 
 
 def _in_force(
-    entry: CellEntry, library: _Library, corner: CornerName, kelvin: float | None, problems: list[str]
-) -> tuple[CellEntry, _Library]:
+    entry: CellEntry, library: Library, corner: CornerName, kelvin: float | None, problems: list[str]
+) -> tuple[CellEntry, Library]:
     """The file at a corner and a temperature; its title says so."""
     check_corners(entry.corners, (*entry.options, *library.lines), problems)
     title, options = entry.title or entry.name, entry.options
@@ -157,145 +161,8 @@ def _in_force(
     return entry.model_copy(update={"title": title, "options": options}), library
 
 
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    if path.stat().st_size > _LARGEST:
-        raise ValueError(f"{path} is larger than {_LARGEST} bytes")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text") from error
-    return text.replace("\r\n", "\n")
-
-
-@dataclass(frozen=True)
-class _Library:
-    """What a SPICE text holds: subcircuits by name, the elements of each, and the lines outside of all."""
-
-    blocks: Mapping[str, RawBlock]
-    elements: Mapping[str, tuple[SpiceElement, ...]]
-    lines: tuple[str, ...]
-
-
-def _library(text: str, problems: list[str]) -> _Library:
-    """Reads a SPICE text; what must not be in it is a problem."""
-    if any(not (c.isprintable() or c in "\n\t") for c in text):
-        problems.append("spice: holds control characters")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if _COMMANDS.match(line.strip()):
-            problems.append(f"spice, line {number}: commands are not taken: {line.strip()}. Remove them.")
-    blocks: dict[str, RawBlock] = {}
-    elements: dict[str, list[SpiceElement]] = {}
-    outside: list[str] = []
-    inside: list[str] | None = None
-    name = ""
-    for number, line in logical_lines(text):
-        word = line.split(maxsplit=1)[0].lower()
-        where = f"spice, line {number}"
-        if word.startswith(".") and word not in _TAKEN:
-            hint = (
-                " Name model files under `includes` in the TOML."
-                if word in (".include", ".inc", ".lib")
-                else ""
-            )
-            if not _COMMANDS.match(line):
-                problems.append(f"{where}: {word} is not taken, only {', '.join(sorted(_TAKEN))}.{hint}")
-        elif word == ".subckt":
-            found = header(line)
-            if inside is not None:
-                problems.append(f"{where}: .subckt {found.name} inside {name}. Put it beside it.")
-            if found.name in blocks or not re.match(_NAME, found.name):
-                problems.append(f"{where}: subcircuit {found.name!r} is there already, or has no proper name")
-            for port, count in Counter(found.ports).items():
-                if count > 1:
-                    problems.append(f"{where}: port {port} of {found.name} is named twice")
-            name, inside = found.name, [line]
-            blocks[name] = RawBlock(name, found.ports, "", found.parameters)
-            elements[name] = []
-        elif word == ".ends":
-            if inside is None:
-                problems.append(f"{where}: .ends without .subckt")
-                continue
-            blocks[name] = replace(blocks[name], text="\n".join([*inside, f".ends {name}"]))
-            inside = None
-        elif word.startswith("."):
-            (outside if inside is None else inside).append(line)
-        elif inside is None:
-            if number > 1:  # a title is no element
-                problems.append(f"{where}: an element outside of all subcircuits: {line}")
-        else:
-            inside.append(line)
-            try:
-                elements[name].append(element(line))
-            except ValueError as error:
-                problems.append(f"{where}: {error}")
-    if inside is not None:
-        problems.append(f"spice: .subckt {name} has no .ends")
-    for block, found_elements in elements.items():
-        for repeated, count in Counter(e.name for e in found_elements).items():
-            if count > 1:
-                problems.append(
-                    f"spice: {repeated} is there {count} times in {block}. Give each its own name."
-                )
-    return _Library(blocks, {key: tuple(value) for key, value in elements.items()}, tuple(outside))
-
-
-def _includes(
-    entry: CellEntry, folder: Path, problems: list[str], *, trusted: bool, tempered: bool
-) -> tuple[Path, ...]:
-    """The model files, searched for commands together with those that they include.
-
-    ``tempered``: the temperature is told otherwise, so that they may not set it.
-    """
-    if entry.includes and not trusted:
-        problems.append(
-            f"includes: {', '.join(entry.includes)} would be read by the simulator. Look through them, then pass "
-            "--trust-includes."
-        )
-        return ()
-    paths = tuple((folder / name).resolve() for name in entry.includes)
-    for path in reached(paths):
-        try:
-            text = _text(path)
-        except (OSError, ValueError) as error:
-            problems.append(f"includes: {error}")
-            continue
-        if '"' in str(path) or "\n" in str(path):
-            problems.append(f"includes: {path} can't be named in a netlist")
-        for number, line in enumerate(text.split("\n"), start=1):
-            stripped = line.strip()
-            if _COMMANDS.match(stripped) or stripped[:1] in ("a", "A"):
-                problems.append(
-                    f"includes: {path.name}, line {number}: commands are not taken: {stripped[:80]}"
-                )
-            elif tempered and sets_temperature(stripped):
-                problems.append(
-                    f"includes: {path.name}, line {number} sets the temperature, and --temperature does: "
-                    f"{stripped[:80]}. Leave one of the two out."
-                )
-    return paths
-
-
-def reached(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Model files and all that these include, each once; one that can't be read leads nowhere."""
-    waiting, seen = list(paths), dict[Path, None]()
-    while waiting:
-        path = waiting.pop(0)
-        if path in seen:
-            continue
-        seen[path] = None
-        try:
-            lines = _text(path).split("\n")
-        except (OSError, ValueError):
-            continue
-        found = (_INCLUDE.match(line.strip()) for line in lines)
-        waiting += [(path.parent / match.group(1)).resolve() for match in found if match]
-    return tuple(seen)
-
-
 def _cell(
-    entry: CellEntry, library: _Library, includes: tuple[Path, ...], problems: list[str]
+    entry: CellEntry, library: Library, includes: tuple[Path, ...], problems: list[str]
 ) -> OscillatorCell | None:
     block = library.blocks.get(entry.subcircuit.lower())
     if block is None:
@@ -307,7 +174,7 @@ def _cell(
     _check_ports(entry, block, ports, problems)
     problems += [f"options: {line!r} is not taken" for line in entry.options if not _OPTION.match(line)]
     if not includes:
-        _check_calls(library, problems)
+        check_calls(library, problems)
     nodes = {node for e in library.elements[block.name] for node in e.nodes}
     start = {name.lower(): volts for name, volts in entry.start.items()}
     problems += [
@@ -397,22 +264,8 @@ def _check_ports(entry: CellEntry, block: RawBlock, ports: tuple[str, ...], prob
             problems.append(f"{role}: {port} is a supply, which holds its voltage")
 
 
-def _check_calls(library: _Library, problems: list[str]) -> None:
-    """Every subcircuit called is there, with as many nodes as it has ports."""
-    for name, elements in library.elements.items():
-        for call in (e for e in elements if e.block is not None):
-            called = library.blocks.get(call.block or "")
-            if called is None:
-                problems.append(f"spice: {call.name} in {name} calls {call.block}, which is not there")
-            elif len(called.ports) != len(call.nodes):
-                problems.append(
-                    f"spice: {call.name} in {name} has {len(call.nodes)} nodes; {called.name} has "
-                    f"{len(called.ports)} ports"
-                )
-
-
 def _coupler(
-    entry: CouplerEntry, cell: CellEntry, library: _Library, problems: list[str]
+    entry: CouplerEntry, cell: CellEntry, library: Library, problems: list[str]
 ) -> CouplerType | None:
     where = f"couplers, {entry.name}"
     block = library.blocks.get(entry.subcircuit.lower())
@@ -432,7 +285,7 @@ def _coupler(
     return CouplerType(
         name=entry.name,
         title=entry.title,
-        blocks=(*_below(block, library, problems), block),
+        blocks=(*blocks_below(block, library, problems), block),
         straight=wirings[0] or (),
         crossed=wirings[1],
         strength=entry.strength.lower(),
@@ -462,23 +315,6 @@ def _wiring(
             problems.append(f"{where}: the cell has no {kind} {wire.port}")
         wires.append(wire)
     return tuple(wires)
-
-
-def _below(block: RawBlock, library: _Library, problems: list[str]) -> tuple[RawBlock, ...]:
-    """The subcircuits that a block uses, each before what uses it."""
-    found: dict[str, RawBlock] = {}
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            problems.append(f"spice: subcircuit {name} contains itself")
-            return
-        for call in library.elements[name]:
-            if call.block is not None and call.block in library.blocks:
-                visit(call.block, (*above, name))
-                found.setdefault(call.block, library.blocks[call.block])
-
-    visit(block.name, ())
-    return tuple(found.values())
 
 
 def _with_initial_currents(
