@@ -82,11 +82,12 @@ def _compare(
         raise ReceiptError(
             "of two receipts nothing can be stated: make each with --out, and compare what that wrote"
         )
-    found = differences(receipt_of(results), receipt_of(other))
+    first, second = receipt_of(results), receipt_of(other)
+    found = differences(first, second)
     if as_json_:
         typer.echo(json.dumps(as_rows(found), indent=2, ensure_ascii=False))
         return
     console.print(
         Text(f"A: {printable(str(results), None)}\nB: {printable(str(other), None)}"), soft_wrap=True
     )
-    console.print(comparison_tables(found))
+    console.print(comparison_tables(found, first, second))
