@@ -30,7 +30,7 @@ class Sources:
 
     Attributes:
         results: of a grid or of a network; of an unfinished run those of what is finished.
-        run: what ``run.json`` says; empty if it is not there.
+        run: what ``run.json`` says, or another ``record`` of how the samples were made; empty if it is not there.
         weights: the file that ran, if one with its SHA-256 was found.
         no_weights: why there is none.
     """
@@ -39,6 +39,7 @@ class Sources:
     run: Mapping[str, Any] = field(default_factory=dict)
     weights: Weights | NetworkFile | None = None
     no_weights: str = "the weights file was not looked for"
+    record: str = RUN
 
 
 def find_sources(path: Path, weights: Path | None = None) -> Sources:
