@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
-from emulator.receipt.beside import Row, rows_of_differences, telling
+from emulator.receipt.beside import Section, grouped, rows_of_differences, telling
 from emulator.receipt.claim import Claim
 from emulator.receipt.difference import Difference, Status, as_rows, differences
 from emulator.receipt.make import receipt_of
@@ -145,27 +144,6 @@ def _energies(receipt: Receipt) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Section:
-    """Rows of one status, by group.
-
-    Attributes:
-        title: what they have in common.
-        heads: of the columns behind the field's.
-        groups: (title, rows).
-        count: of the rows.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    groups: tuple[tuple[str, tuple[Row, ...]], ...]
-
-    @property
-    def count(self) -> int:
-        """Rows."""
-        return sum(len(rows) for _, rows in self.groups)
-
-
-@dataclass(frozen=True)
 class Energies:
     """A kind of number: (A or B, the figure or why there is none) of the sides whose receipt has energies at all."""
 
@@ -237,9 +215,8 @@ def _section(receipts: Receipts, found: list[Difference], status: Status) -> Sec
     title, heads = _SECTIONS[status]
     some = [each for each in found if each.status == status and telling(each) and not _said_above(each)]
     first, second = receipts.first.receipt, receipts.second.receipt
-    rows = list(rows_of_differences(some, first, second)) if first is not None and second is not None else []
-    groups = tuple((group, tuple(each)) for group, each in groupby(rows, key=lambda row: row.group))
-    return Section(title, heads, groups)
+    rows = rows_of_differences(some, first, second) if first is not None and second is not None else ()
+    return Section(title, heads, grouped(rows))
 
 
 def _said_above(difference: Difference) -> bool:

@@ -55,6 +55,7 @@ def write_campaign(
             "format": FORMAT, "version": VERSION, "title": campaign.title, "campaign": campaign.text,
             "axes": json.dumps(campaign.axes), "circumstances": json.dumps(vars(ours)),
             "samples": campaign.samples, "seeds": json.dumps(campaign.seeds),
+            "stated": campaign.stated.model_dump_json(),
         })  # fmt: skip
         _fill_weights(file, campaign)
         _fill_points(file, campaign, _told(campaign, journal, finished))
@@ -216,14 +217,23 @@ class Store:
         """Number of rows."""
         return len(self._of_rows)
 
+    def count(self, point: StoredPoint) -> int:
+        """Rows of a point."""
+        low, high = self._between(point)
+        return high - low
+
+    def _between(self, point: StoredPoint) -> tuple[int, int]:
+        # rows of a point stand together
+        low, high = np.searchsorted(self._of_rows, [point.number, point.number + 1])
+        return int(low), int(high)
+
     def rows(self, point: StoredPoint) -> dict[str, npt.NDArray[Any]]:
         """The columns of a point's samples, without padding.
 
         Raises:
             StoreError: damaged.
         """
-        # rows of a point stand together
-        low, high = np.searchsorted(self._of_rows, [point.number, point.number + 1])
+        low, high = self._between(point)
         found: dict[str, npt.NDArray[Any]] = {}
         for name, column in LAYOUT.items():
             if name not in self._file:  # an optional one

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from emulator.energy.figure import Share
 from emulator.energy.words import in_joules
-from emulator.receipt.difference import Difference
+from emulator.receipt.difference import Difference, differences
 from emulator.receipt.field import NotRecorded
 from emulator.receipt.lines import part_names, said, unit_of
 from emulator.receipt.model import Receipt
@@ -24,7 +25,7 @@ ABSENT = "–"  # of an entry that another receipt has
 NONE = "none"  # names no entry: there are none
 _JOULES = ("_J", ".joules")
 _SHA256, _SHORT = re.compile(r"[0-9a-f]{64}"), 12
-_UNTITLED = ("figure", "shares")  # stand between what has a name
+_UNTITLED = ("figure", "shares", "joules")  # stand between what has a name
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,31 @@ class Row:
     def name(self) -> str:
         """Dotted name with the entry."""
         return f"{self.field}[{self.entry}]" if self.entry else self.field
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows that have something in common, by group.
+
+    Attributes:
+        title: what they have in common.
+        heads: of the columns behind the field's.
+        groups: (title, rows).
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        """Rows."""
+        return sum(len(rows) for _, rows in self.groups)
+
+
+def grouped(rows: Iterable[Row]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """Rows by group, as they come."""
+    return tuple((group, tuple(some)) for group, some in groupby(rows, key=lambda row: row.group))
 
 
 def rows_of(field: str, values: Sequence[Any], receipts: Sequence[Receipt]) -> Iterator[Row]:
@@ -120,6 +146,17 @@ def rows_of_differences(found: Sequence[Difference], first: Receipt, second: Rec
     """Those of two receipts."""
     for each in found:
         yield from rows_of(each.field, (each.first, each.second), (first, second))
+
+
+def varying(receipts: Sequence[Receipt]) -> Iterator[Row]:
+    """Fields that are not the same in all of several receipts, in their order; those that tell more than others."""
+    base = receipts[0]
+    found = [{each.field: each for each in differences(base, other)} for other in receipts[1:]]
+    for field in dict.fromkeys(name for each in found for name in each):
+        here = [each[field] for each in found if field in each]
+        if any(each.status not in ("same", "in neither") and telling(each) for each in here):
+            values = [here[0].first, *(each[field].second if field in each else None for each in found)]
+            yield from rows_of(field, values, receipts)
 
 
 def telling(difference: Difference) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,19 @@ def find_sources(path: Path, weights: Path | None = None) -> Sources:
     # a results file that was copied somewhere has nothing to do with the run.json it lies beside
     ours = run.get("identity", {}).get("weights_sha256") == results.attributes.get("weights_sha256")
     run = run if ours else {}
-    found, reason = _find_weights(results, run, folder, weights)
-    if weights is not None and found is None:
-        raise ReceiptError(f"{shown}: not with these weights: {reason}")
-    return Sources(results, run, found, reason)
+    return with_weights(Sources(results, run), folder, weights)
+
+
+def with_weights(sources: Sources, folder: Path, given: Path | None) -> Sources:
+    """The same with the weights file, if it is found; ``given`` or where it may lie, in ``folder`` for one.
+
+    Raises:
+        ReceiptError: a weights file was given that is not the run's.
+    """
+    found, reason = _find_weights(sources.results, sources.run, folder, given)
+    if given is not None and found is None:
+        raise ReceiptError(f"{printable(str(folder))}: not with these weights: {reason}")
+    return replace(sources, weights=found, no_weights=reason)
 
 
 def _run_of(folder: Path) -> Mapping[str, Any]:
