@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from emulator.receipt.model import Receipt, ReceiptError
 from emulator.receipt.sources import Sources, with_weights
 from emulator.receipt.stated import Stated
 from emulator.results import Results
-from emulator.told import of_settings
+from emulator.told import of_settings, of_weights
 from netlists.printable import printable
+from netlists.weights import Weights
 
 # What is stated, and the field of an extrapolation's basis that it is stated for
 _STATED = {"bits": "bits", "f0": "clock_Hz", "cycles": "cycles"}
@@ -72,7 +74,11 @@ def receipt_of_point(
     """
     asked = int(store.attributes["samples"]) * len(json.loads(str(store.attributes["seeds"])))
     run = {**_record(folder), "settings": {"samples": asked}}
-    sources = with_weights(Sources(results_of(store, point), run, record=RECORD), folder, weights)
+    results = results_of(store, point)
+    sources = with_weights(Sources(results, run, record=RECORD), folder, weights)
+    if isinstance(sources.weights, Weights):  # which campaigns of earlier versions say little of
+        attributes = {**of_weights(sources.weights), **results.attributes}
+        sources = replace(sources, results=replace(results, attributes=attributes))
     return (
         receipt_from(sources, stated) if stated != NOTHING_STATED else _as_stated(sources, stated_in(store))
     )

@@ -15,7 +15,7 @@ from emulator.energy.figure import Share
 from emulator.energy.words import in_joules
 from emulator.receipt.difference import Difference, differences
 from emulator.receipt.field import NotRecorded
-from emulator.receipt.lines import part_names, said, unit_of
+from emulator.receipt.lines import WITH_THE_NUMBER, part_names, said, unit_of
 from emulator.receipt.model import Receipt
 from netlists.printable import printable
 
@@ -24,7 +24,7 @@ NO_FIELD = "its receipt has no such field"
 ABSENT = "–"  # of an entry that another receipt has
 NONE = "none"  # names no entry: there are none
 _JOULES = ("_J", ".joules")
-_SHA256, _SHORT = re.compile(r"[0-9a-f]{64}"), 12
+_SHA256, _SHORT = re.compile(r"[0-9a-f]{64}"), 8
 _UNTITLED = ("figure", "shares", "joules")  # stand between what has a name
 
 
@@ -44,6 +44,7 @@ class Row:
         field: its dotted name in the JSON.
         entry: which of its entries; empty for the whole field.
         group, title: for people.
+        unit: of the cells, where they do not say it.
         cells: one a receipt.
     """
 
@@ -51,6 +52,7 @@ class Row:
     entry: str
     group: str
     title: str
+    unit: str
     cells: tuple[Cell, ...]
 
     @property
@@ -97,7 +99,9 @@ def rows_of(field: str, values: Sequence[Any], receipts: Sequence[Receipt]) -> I
     found = [_found(receipt, field) for receipt in receipts]
     titles, info = next((each[:2] for each in found if each[2] is None), (("", field), None))
     missing = [Cell(printable(reason or NO_FIELD, MOST_WORDS), recorded=False) for _, _, reason in found]
-    row = Row(field, "", titles[0], ", ".join(titles[1:]) or titles[0], ())
+    unit = "" if info is None else unit_of(info)
+    of_row = "" if unit in WITH_THE_NUMBER else unit
+    row = Row(field, "", titles[0], ", ".join(titles[1:]) or titles[0], of_row, ())
     bare = [value["value"] if _is_fact(value) else value for value in values]
     alike = _same(bare)
     if not alike and sum(isinstance(value, Mapping) for value in bare) > 1:
@@ -108,8 +112,8 @@ def rows_of(field: str, values: Sequence[Any], receipts: Sequence[Receipt]) -> I
     if not alike and any(isinstance(value, list) for value in bare):
         said = ["; ".join(each) for each in _own(bare)]
     else:
-        unit = "" if info is None else unit_of(info)
-        said = [_said(field, value, unit) for value in values]
+        own = unit if unit in WITH_THE_NUMBER else ""
+        said = [_said(field, value, own) for value in values]
         if len(set(said)) == 1 and not _same(values):  # what differs is who said it
             said = [
                 f"{each} ({value['origin']})" if _is_fact(value) else each

@@ -19,6 +19,7 @@ from emulator.receipt.model import NetworkReceipt, Receipt
 from emulator.si import si
 
 _PREFIXED = ("s", "Hz")
+WITH_THE_NUMBER = ("share", *_PREFIXED)  # units without which a number is not said
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def said(value: Any, unit: str, interval: Mapping[str, float] | None = None) -> 
     """A value as a receipt or its JSON has it, in words."""
     shown = _said(value, unit)
     if interval is not None:
-        own = unit if unit in ("share", *_PREFIXED) else ""  # of the others, once is enough
+        own = unit if unit in WITH_THE_NUMBER else ""  # of the others, once is enough
         shown += f" (95 %: {_said(interval['low'], own)} to {_said(interval['high'], own)})"
     return shown
 

@@ -98,7 +98,8 @@ def comparison_tables(found: list[Difference], first: Receipt, second: Receipt) 
                 shown = [
                     Text(cell.said) if cell.recorded else Text("not recorded", "dim") for cell in row.cells
                 ]
-                table.add_row(Text(row.name, style), *shown)
+                unit = (f" ({row.unit})" if row.unit else "", "dim")
+                table.add_row(Text.assemble((row.name, style), unit), *shown)
     total = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
     return Together(
         *([table] if table.row_count else []), Text(f"{len(found)} fields: {total} (--json has all)", "bold")
