@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from netlists.files import write_text_whole
 
@@ -128,10 +129,8 @@ def load(path: Path) -> list[Measure]:
     names = Measure.__dataclass_fields__
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["measures"]
-        return [
-            Measure(**{k: tuple(v) if k == "values" else v for k, v in row.items() if k in names})
-            for row in rows
-        ]
+        kept: list[dict[str, Any]] = [{k: v for k, v in row.items() if k in names} for row in rows]
+        return [Measure(**row | {"values": tuple(row["values"])}) for row in kept]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: no measures of a benchmark run ({error})") from error
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.cases import STRENGTH, WaveformRun, waveform_run
-from emulator.figures import waveforms
+from emulator.waveform_figure import waveforms
 from netlists.synthetic import window_core
 
 SIDE = 56

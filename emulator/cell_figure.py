@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from emulator.canvas import BLUE, FAINT, INK, LINES, ORANGE, WIDTH, drawing, png
 from emulator.cell_runs import series
-from emulator.figures import BLUE, FAINT, INK, LINES, ORANGE, WIDTH, drawing, png
 from netlists.characterization import Characterization
 
 _DPI = 130
@@ -75,7 +76,7 @@ def _legend_below(axes: Axes, columns: int) -> None:
 def _coupling(axes: Axes, found: Characterization) -> None:
     for colour, (key, gamma) in zip(LINES, found.coupling.items(), strict=False):
         size = abs(gamma.gain) or 1.0
-        label = f"{key}, lag {gamma.lag:+.2f} rad"
+        label = f"{key}, lag {gamma.lag:+.2f} rad".replace(" -", " −")
         axes.plot(gamma.phase / np.pi, gamma.rate / size, "o", ms=3, color=colour, label=label)
         axes.plot(_TURN, series(gamma.harmonics[:2], np.pi * _TURN) / size, color=colour, lw=1.1)
     axes.set_title("Coupling functions; lines: mean and first harmonic")
@@ -107,6 +108,7 @@ def _lock(axes: Axes, found: Characterization) -> None:
     unit = "A" if shil.kind == "current" else "S"
     axes.set_title(f"Injection locking at {shil.current:.2g} {unit}")
     axes.set_xlabel("half the injection's frequency less f₀, kHz")
+    axes.xaxis.set_major_locator(MaxNLocator(4))  # of a narrow panel
     axes.set_ylim(-0.5, 1.5)
     axes.set_yticks([0, 1], ["slips", "locked"])
     _legend_below(axes, 3)

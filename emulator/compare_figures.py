@@ -11,8 +11,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
+from emulator.canvas import BLUE, FAINT, HALF, INK, ORANGE, RED, WIDTH, drawing, png, svg
 from emulator.comparison import Comparison, Pairs
-from emulator.figures import BLUE, FAINT, HALF, INK, ORANGE, RED, WIDTH, drawing, png, svg
 from emulator.images import Pixels, grey
 from emulator.permutation import ALPHA
 from emulator.quality import Metric

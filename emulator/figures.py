@@ -1,98 +1,28 @@
-"""Figures of a run: curves as SVG, the core as PNG.
+"""Figures of a run, as SVG: phases, errors, codes, time.
 
-Every function takes arrays and gives the bytes of a file, the same bytes for the same input: no time stamps,
-no random identifiers, no settings of the user's own matplotlib. Nothing is drawn through pyplot, and no text
-that comes from a weights file is ever drawn.
+Every function takes arrays and gives the bytes of a file. No text that comes from a weights file is ever drawn.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from emulator.sinks import Waveform
+from emulator.axes import grid_axes, mark_chunks, ticks_of_pi, time_axes
+from emulator.canvas import BLUE, FAINT, HALF, INK, LINES, ORANGE, RED, WIDTH, drawing, svg
 from netlists.core import AnalogCore, Array, Index
 
-INK, FAINT, RULE = "#1f2933", "#6b7785", "#dfe4ea"
-BLUE, ORANGE, RED = "#2f6db5", "#d9822b", "#c0392b"
-LINES = ("#2f6db5", "#d9822b", "#2a9d74", "#c0499b", "#7a5cc4", "#a3870a", "#3fa7d6", "#c0392b")
-
-WIDTH, HALF = 9.6, 4.7  # inches; the report shows figures about as wide, or two side by side
 MOST_LINES = len(LINES)  # more samples than this are drawn as a band
 MOST_BARS = 32  # more samples than this are a histogram
-MOST_WIRED_NODES, MOST_RINGS = 400, 1024  # larger cores are drawn without wires, and without rings
-
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "ais-emulator",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "text.color": INK,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.solid_capstyle": "round",
-}
-NO_SOFTWARE: Any = {"Software": None}  # keeps matplotlib's version out of a PNG
-_one_at_a_time = threading.Lock()  # matplotlib's settings belong to the process
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Our settings and nobody else's, for as long as a figure is made."""
-    with _one_at_a_time, mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
-
-
-def svg(figure: Figure) -> bytes:
-    """A figure as SVG that can stand in a page."""
-    stream = io.BytesIO()
-    # savefig would draw twice, the first time for nothing: the layout is found in the second
-    canvas = FigureCanvasSVG(figure)
-    canvas.print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
-    text = stream.getvalue()
-    return text[text.index(b"<svg") :]  # without the document type, which names an address
-
-
-def png(figure: Figure, dpi: float) -> bytes:
-    """A figure as PNG."""
-    stream = io.BytesIO()
-    figure.set_dpi(dpi)
-    FigureCanvasAgg(figure).print_png(stream, metadata=NO_SOFTWARE)  # type: ignore[no-untyped-call]
-    return stream.getvalue()
+MOST_RINGS = 1024  # larger cores are drawn without rings
 
 
 def phases(
@@ -124,7 +54,7 @@ def phases(
                           label=f"{core.node_names[node]}  {rms[node]:.1e}")  # fmt: skip
                 axes.plot(time, reference[:, node] - turn, color=INK, lw=1.0, ls=(0, (4, 3)))
             if period is not None:
-                _ticks_of_pi(axes)
+                ticks_of_pi(axes)
             axes.set_ylabel(f"{name} nodes{_in(core)}")
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.4, alignment="left",
                         title="node, rms error", title_fontsize=8.5)  # fmt: skip
@@ -132,8 +62,8 @@ def phases(
         panels[-1].add_artist(panels[-1].get_legend())
         panels[-1].legend(both, ["circuit", "reference"], loc="lower left", bbox_to_anchor=(1.0, -0.04),
                           handlelength=2.2)  # fmt: skip
-        _mark_chunks(core, panels)
-        _time_axes(core, panels, seconds_per_unit)
+        mark_chunks(core, panels)
+        time_axes(core, panels, seconds_per_unit)
         return svg(figure)
 
 
@@ -147,66 +77,6 @@ def _from_worst_to_best(nodes: Index, rms: Array, count: int = 4) -> Index:
     ranks = np.unique(np.linspace(0, len(nodes) - 1, min(count, len(nodes))).astype(int))
     ranked: Index = nodes[np.argsort(-rms[nodes], kind="stable")[ranks]]
     return ranked
-
-
-def _ticks_of_pi(axes: Axes) -> None:
-    """Ticks at multiples of π; at every whole turn if there are many."""
-    low, high = axes.get_ylim()
-    step = 1 if high - low < 6 * math.pi else 2 if high - low < 12 * math.pi else 4
-    if high - low > 60 * math.pi:
-        return
-    if high - low < 2.5 * math.pi:
-        axes.yaxis.set_major_locator(MultipleLocator(math.pi / 2))
-    else:
-        axes.yaxis.set_major_locator(MultipleLocator(step * math.pi))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _in_pi(value / math.pi)))
-
-
-def _in_pi(turns: float) -> str:
-    if abs(turns) < 1e-6:
-        return "0"
-    sign, size = "−" if turns < 0 else "", abs(turns)
-    return f"{sign}{'' if size == 1 else f'{size:g}'}π"
-
-
-def _mark_chunks(core: AnalogCore, panels: Sequence[Axes]) -> None:
-    """Vertical lines where the weights change, and the chunks' numbers above the first panel."""
-    for axes in panels:
-        for boundary in core.boundaries[1:-1]:
-            axes.axvline(boundary, color=FAINT, lw=0.8, alpha=0.6, zorder=1.5)
-    if 1 < core.chunks <= 12:
-        for k, (low, high) in enumerate(zip(core.boundaries, core.boundaries[1:], strict=False), 1):
-            panels[0].annotate(
-                f"chunk {k}" if core.chunks <= 6 else f"{k}", ((low + high) / 2, 1), (0, -3),
-                xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", va="top",
-                size=7.5, color=FAINT,
-            )  # fmt: skip
-
-
-def _time_axes(core: AnalogCore, panels: Sequence[Axes], seconds_per_unit: float) -> None:
-    """Model time below, seconds above."""
-    panels[-1].set_xlabel("model time")
-    panels[-1].set_xlim(0, core.duration)
-    unit, size = prefix(core.duration * seconds_per_unit)
-    factor = seconds_per_unit / size
-
-    def shown(time: Any) -> Any:
-        return time * factor
-
-    def back(shown: Any) -> Any:
-        return shown / factor
-
-    above = panels[0].secondary_xaxis("top", functions=(shown, back))
-    above.set_xlabel(f"circuit time ({unit}s)")
-    above.tick_params(labelsize=8)
-
-
-def prefix(seconds: float) -> tuple[str, float]:
-    """SI prefix for times up to ``seconds``, and its size."""
-    for letter, size in (("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9)):
-        if seconds >= size:
-            return letter, size
-    return "p", 1e-12
 
 
 def errors(
@@ -257,8 +127,8 @@ def errors(
         below.set_ylabel(f"defect per window: rms{_in(core)}")
         figure.align_ylabels([above, below])
         above.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.2)
-        _mark_chunks(core, (above, below))
-        _time_axes(core, (above, below), seconds_per_unit)
+        mark_chunks(core, (above, below))
+        time_axes(core, (above, below), seconds_per_unit)
         return svg(figure)
 
 
@@ -319,7 +189,7 @@ def node_errors(core: AnalogCore, error: Array) -> bytes:
             rows, columns = np.divmod(core.visible, core.shape[1])
             size = max(3.0, 1600 / max(core.shape) ** 2)
             axes.scatter(columns, rows, s=size, facecolors="none", edgecolors="white", linewidths=0.8)
-        _grid_axes(axes, core)
+        grid_axes(axes, core)
         bar = figure.colorbar(shown, ax=axes, label=f"rms error{_in(core)}", fraction=0.05)
         _powers(bar.ax.yaxis)
         return svg(figure)
@@ -378,160 +248,3 @@ def _stacked(numbers: Sequence[int], parts: Sequence[tuple[str, Any]], label: st
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, borderaxespad=0, handlelength=1,
                     columnspacing=1.2)  # fmt: skip
         return svg(figure)
-
-
-# -- the core ----------------------------------------
-
-
-def floorplan(core: AnalogCore) -> bytes:
-    """PNG of the core: nodes and couplings of the last chunk on the grid.
-
-    Cores of more than 400 nodes show each node's sum of |K| as a heat map instead of wires.
-    """
-    with drawing():
-        figure = Figure(figsize=(0.6 * WIDTH, 5.0), layout="constrained")
-        axes = figure.subplots()
-        if core.nodes <= MOST_WIRED_NODES:
-            _wires(figure, axes, core)
-        else:
-            _strengths(figure, axes, core)
-        rows, columns = core.shape
-        axes.set(xlim=(-0.8, columns - 0.2), ylim=(rows - 0.2, -0.8))
-        _grid_axes(axes, core)
-        return png(figure, 130)
-
-
-def weights(core: AnalogCore) -> bytes:
-    """SVG of all weights as histograms: the couplings by chunk, and the cells' own parameters."""
-    with drawing():
-        figure = Figure(figsize=(0.4 * WIDTH, 5.0), layout="constrained")
-        above, below = figure.subplots(2, 1)
-        _, edge_of = core.couplers
-        shades = mpl.colormaps["viridis"](np.linspace(0.05, 0.8, core.chunks))
-        named = range(core.chunks) if core.chunks <= 4 else (0, core.chunks - 1)
-        _histograms(above, [
-            (f"chunk {chunk + 1}" if chunk in named else "", shades[chunk], values[edge_of])
-            for chunk, values in enumerate(core.coupling)
-        ])  # fmt: skip
-        above.set(xlabel="K per model time unit", ylabel="couplers")
-        _histograms(below, [
-            (parameter.name, colour, core.parameters[parameter.name].ravel())
-            for colour, parameter in zip(LINES, core.family.parameters, strict=False)
-            if np.any(core.parameters[parameter.name])
-        ])  # fmt: skip
-        below.set(xlabel="cell parameters per model time unit", ylabel="values")
-        return svg(figure)
-
-
-def _histograms(axes: Axes, columns: Sequence[tuple[str, Any, Array]]) -> None:
-    """Outlined histograms of (label, colour, values) on common bins."""
-    values = [column for _, _, column in columns if len(column)]
-    if not values:
-        axes.annotate("all zero", (0.5, 0.5), xycoords="axes fraction", ha="center", color=FAINT)
-        return
-    low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
-    if high == low:
-        low, high = low - 0.5, high + 0.5
-    bins = np.linspace(low, high, 41)
-    for label, colour, column in columns:
-        axes.stairs(np.histogram(column, bins)[0], bins, color=colour, lw=1.3, label=label or None)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.03, 1.0), ncols=4, borderaxespad=0.1, handlelength=0.8,
-                handletextpad=0.3, columnspacing=0.8, fontsize=7.5)  # fmt: skip
-
-
-def _wires(figure: Figure, axes: Axes, core: AnalogCore) -> None:
-    """Nodes as dots, couplings of the last chunk as lines, the strong ones on top."""
-    pairs, edge_of = core.couplers
-    weight = core.coupling[-1, edge_of]
-    order = np.argsort(np.abs(weight), kind="stable")
-    ends = np.stack([pairs % core.shape[1], pairs // core.shape[1]], axis=-1).astype(np.float64)
-    largest = float(np.abs(weight).max(initial=0.0)) or 1.0
-    # the darkest ends of the map say nothing that its strong middle does not
-    colours = LinearSegmentedColormap.from_list("signs", mpl.colormaps["RdBu_r"](np.linspace(0.1, 0.9, 256)))
-    scale = ScalarMappable(Normalize(-largest, largest), colours)
-    size = 16 / max(core.shape)
-    width = (0.5 + 1.5 * np.abs(weight) / largest) * min(size, 2)
-    lines = LineCollection(list(ends[order]), colors=scale.to_rgba(weight[order]), linewidths=width[order])
-    axes.add_collection(lines)
-    for nodes, face, dot, name in (
-        (core.visible, INK, 26, "visible"), (core.hidden, "white", 15, "hidden"),
-    ):  # fmt: skip
-        if len(nodes):
-            axes.scatter(nodes % core.shape[1], nodes // core.shape[1], s=dot * min(size, 3) ** 2, zorder=3,
-                         facecolors=face, edgecolors=INK, linewidths=0.8, label=name)  # fmt: skip
-    axes.set_title(_of_last_chunk("Couplings", core))
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1, handletextpad=0.1,
-                columnspacing=1.0)  # fmt: skip
-    figure.colorbar(scale, ax=axes, label="K per model time unit", fraction=0.04, pad=0.02)
-
-
-def _strengths(figure: Figure, axes: Axes, core: AnalogCore) -> None:
-    """Each node's sum of |K| over what it receives, in the last chunk."""
-    total = np.bincount(core.edges[:, 0], np.abs(core.coupling[-1]), minlength=core.nodes)
-    shown = axes.imshow(total.reshape(core.shape), cmap="viridis")
-    axes.set_title(_of_last_chunk("Sum of |K| that each node receives", core))
-    figure.colorbar(shown, ax=axes, label="per model time unit", fraction=0.04, pad=0.02)
-
-
-def _of_last_chunk(what: str, core: AnalogCore) -> str:
-    return what if core.chunks == 1 else f"{what}, chunk {core.chunks} of {core.chunks}"
-
-
-def _grid_axes(axes: Axes, core: AnalogCore) -> None:
-    """Rows and columns of the core: whole numbers, square cells unless the core is very long."""
-    axes.grid(visible=False)
-    axes.set(xlabel="column", ylabel="row")
-    axes.set_aspect("equal" if max(core.shape) < 8 * min(core.shape) else "auto")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
-
-
-# -- waveforms ---------------------------------------
-
-
-def waveforms(
-    core: AnalogCore,
-    excerpts: Sequence[Waveform],
-    phases_of: tuple[Array, Array, Array],
-    seconds_per_unit: float,
-) -> bytes:
-    """PNG of a run at a waveform level: a few nodes' first and last cycles, and their phases in between.
-
-    Args:
-        core: gives node names and chunk boundaries.
-        excerpts: waveforms at the start and at the end; both of the same nodes.
-        phases_of: (R+1,) model time, and (R+1, N) phases of circuit and reference.
-        seconds_per_unit: seconds of circuit time per model time unit.
-    """
-    time, circuit, reference = phases_of
-    period = core.family.state.periodic
-    with drawing():
-        figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
-        panels = figure.subplot_mosaic([["first", "last"], ["phases", "phases"]], height_ratios=[1.0, 1.3])
-        for name, excerpt in zip(("first", "last"), excerpts, strict=True):
-            _cycles(panels[name], excerpt)
-            panels[name].set_title(f"{name} cycles")
-        panels["last"].sharey(panels["first"])
-        panels["first"].set_ylabel("node (V)")
-        axes = panels["phases"]
-        for colour, node in zip(LINES, excerpts[0].vectors, strict=False):
-            k = core.node_names.index(node)
-            turn = 0.0 if period is None else period * np.ceil(circuit[-1, k] / period - 0.5)
-            axes.plot(time, circuit[:, k] - turn, color=colour, lw=2.6, alpha=0.75, label=node)
-            axes.plot(time, reference[:, k] - turn, color=INK, lw=1.0, ls=(0, (4, 3)))
-        axes.plot([], [], color=INK, lw=1.0, ls=(0, (4, 3)), label="reference")
-        axes.set(title="demodulated phases, and the reference's", ylabel="phase (rad)")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), handlelength=1.6, alignment="left",
-                    title="node")  # fmt: skip
-        _ticks_of_pi(axes)
-        _mark_chunks(core, [axes])
-        _time_axes(core, [axes], seconds_per_unit)
-        return png(figure, 130)
-
-
-def _cycles(axes: Axes, excerpt: Waveform) -> None:
-    for colour, values in zip(LINES, excerpt.values.T, strict=False):
-        axes.plot(excerpt.time * 1e9, values, color=colour, lw=1.3)
-    axes.set_xlabel("time (ns)")
-    axes.margins(x=0)

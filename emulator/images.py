@@ -11,9 +11,10 @@ import matplotlib as mpl
 import matplotlib.image
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emulator.figures import FAINT, INK, NO_SOFTWARE, RED, drawing, png
+from emulator.canvas import FAINT, INK, NO_SOFTWARE, RED, drawing
 from netlists.core import Index
 
 Pixels = npt.NDArray[np.uint8]
@@ -138,12 +139,24 @@ def contact_sheet(
         canvas[foot : foot + 14, at : at + swatch] = diverging(np.array(value), span)
         words.append((at + swatch / 2, foot + 22, signed(value), {**small, "ha": "center", "size": 7.5}))
 
+    _write_on(canvas, words)
+    return tile(canvas)
+
+
+def _write_on(canvas: Pixels, words: Sequence[tuple[float, float, str, Mapping[str, Any]]]) -> None:
+    """Puts (x, y, text, manner) on RGB pixels; matplotlib draws the words alone, as it would resample the pixels."""
+    height, width = canvas.shape[:2]
     with drawing():
-        figure = Figure(figsize=(width / 100, height / 100), dpi=100)
-        figure.figimage(canvas, 0, 0, origin="upper")
+        # a hundredth of a pixel more, as sizes are cut off to whole ones
+        figure = Figure(figsize=((width + 0.01) / 100, (height + 0.01) / 100), dpi=100, facecolor="none")
         for x, y, text, manner in words:
             figure.text(x / width, 1 - y / height, text, parse_math=False, **manner)
-        return png(figure, 100)
+        drawn = FigureCanvasAgg(figure)
+        drawn.draw()  # type: ignore[no-untyped-call]
+    ink = np.asarray(drawn.buffer_rgba())  # type: ignore[no-untyped-call]
+    there = ink[..., 3] > 0
+    opacity = ink[there, 3:] / 255
+    canvas[there] = np.rint(canvas[there] * (1 - opacity) + ink[there, :3] * opacity)
 
 
 def signed(value: int) -> str:

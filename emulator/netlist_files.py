@@ -279,7 +279,7 @@ def _lc_beside(request: Request, built: AsBuilt, array: LcArray, siemens: Array)
 
 
 def _floorplan(core: AnalogCore) -> bytes:
-    from emulator.figures import floorplan  # with matplotlib, which other commands need not wait for
+    from emulator.core_figures import floorplan  # with matplotlib, which other commands need not wait for
 
     return floorplan(core)
 
@@ -300,7 +300,9 @@ def _cells(request: Request, built: AsBuilt, simulator: Simulator, status: Statu
     )
     beside = _array_beside(request, array)
     form = "mutual" if array.coupler.mutual else "directed"
-    couplers = f"{len(array.sizing.links.edge)} ({array.coupler.name}, {form})"
+    edges = array.sizing.links.edge
+    twice = len(edges) - len(np.unique(edges))
+    couplers = f"{len(edges)} ({array.coupler.name}, {form}{_twice_said(twice)})"
     return NetlistOutput(array.title, {**files, **beside}, array.inventory, couplers, said, remarks)
 
 
@@ -328,6 +330,11 @@ def _time_facts(cycles: float, tau: float, carrier_hz: float, step: float) -> tu
         ("time unit", f"tau = {tau:.6g} s, {cycles:g} cycles for the run, steps of {step:.4g} s"),
         ("carrier", f"{carrier_hz / 1e6:.7g} MHz; injection at twice that"),
     )
+
+
+def _twice_said(weights: int) -> str:
+    """A coupler is wired for one sign: how many weights need a second, in words."""
+    return f"; {weights} weights change sign in time and have two, straight and crossed" if weights else ""
 
 
 def _array_beside(request: Request, array: OscillatorArray) -> dict[str, str | bytes]:

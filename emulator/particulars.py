@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from emulator import figures
 from emulator.departures import as_built_said, said
 from emulator.realisation import Realisation
 from emulator.results import Results
 from emulator.settings import RunSettings
+from emulator.si import si
 from netlists.compile import summarise
 from netlists.core import Array
 from netlists.printable import printable
@@ -45,7 +45,7 @@ def of_circuit(weights: Weights, circuit: Realisation) -> dict[str, Any]:
         ("Couplers per node", f"{fewest} to {most}, mean {summary.degree_mean:.2f}"),
         ("Longest wire", f"{summary.longest_wire:g} cell pitches (Manhattan)"),
         ("Time chunks", f"{core.chunks}, at model times {_shortened(core.boundaries)}"),
-        ("Run", f"{core.duration:g} model time units, {si(circuit.stop)} of circuit time"),
+        ("Run", f"{core.duration:g} model time units, {si(circuit.stop, 's', 4)} of circuit time"),
         ("Netlist", f"{summary.elements:,} elements ({devices}), {circuit.inventory.unknowns:,} unknowns"),
         ("Start", f"{start.kind} on [{start.low:.4g}, {start.high:.4g}) {core.family.state.unit}"),
         ("Readout", core.readout),
@@ -137,9 +137,3 @@ def _fields(model: BaseModel, before: str = "") -> Iterator[tuple[str, str, str]
             yield from _fields(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", printable(str(value), MOST_WORDS), field.description or ""
-
-
-def si(seconds: float) -> str:
-    """Seconds with an SI prefix."""
-    letter, size = figures.prefix(seconds)
-    return f"{seconds / size:.4g} {letter}s"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator import figures, images, particulars
+from emulator import core_figures, figures, images, particulars
 from emulator.conclusion import Conclusion, about, completed_rows, conclude, figure, ode, percent, saturation
 from emulator.crosscheck import difference
 from emulator.departures import Cost, cost
@@ -31,6 +31,7 @@ from emulator.receipt.sources import Sources
 from emulator.recorded_settings import recorded_settings
 from emulator.results import Results
 from emulator.settings import RunSettings
+from emulator.si import si
 from netlists.core import AnalogCore, Array, Index
 from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
@@ -240,7 +241,7 @@ def _pace(results: Results, circuit: Realisation) -> str:
         return ""
     middle = float(np.median(seconds))
     return (
-        f"A sample is {particulars.si(circuit.stop)} of circuit time. ngspice took {middle:.3g} s (median), "
+        f"A sample is {si(circuit.stop, 's', 4)} of circuit time. ngspice took {middle:.3g} s (median), "
         f"{figure(middle / circuit.stop)} times as long."
     )
 
@@ -332,7 +333,7 @@ def _figures(
     drawn = {
         "seconds": figures.seconds(numbers, rows["timing/simulator_wall"], rows["timing/reference_wall"]),
         "points": figures.points(numbers, rows["timing/steps"], rows["timing/rejected"]),
-        "weights": figures.weights(core),
+        "weights": core_figures.weights(core),
     }
     if completed.any():
         ends = difference(rows["samples/final"], rows["samples/final_reference"], period)[completed]
@@ -347,7 +348,7 @@ def _figures(
     facts: dict[str, Any] = {
         "growth": rows["crosscheck/sensitivity"][completed],
         "as_band": int(completed.sum()) > figures.MOST_LINES,
-        "wired": core.nodes <= figures.MOST_WIRED_NODES,
+        "wired": core.nodes <= core_figures.MOST_WIRED_NODES,
         "rings": len(core.visible) < core.nodes <= figures.MOST_RINGS,
         "kept": len(kept.get("trajectory/sample", ())),
     }
@@ -360,4 +361,4 @@ def _figures(
             kept["trajectory/reference"][worst], error[worst],
         )  # fmt: skip
     drawings = {name: as_data("svg+xml", data) for name, data in drawn.items()}
-    return facts | {"drawings": drawings | {"floorplan": as_data("png", figures.floorplan(core))}}
+    return facts | {"drawings": drawings | {"floorplan": as_data("png", core_figures.floorplan(core))}}

@@ -74,8 +74,8 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             done = folder.completed()
             todo = [sample for sample in range(settings.samples) if sample not in done]
             observer.planned(settings.samples, len(todo), ability, plan.realisation)
-            _simulate_all(plan, folder, todo, observer, first)
-            results = gather(folder.parts(), identity | told(plan))
+            done |= _simulate_all(plan, folder, todo, observer, first)
+            results = gather(list(done.values()), identity | told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
             write_receipt(folder.receipt, receipt_from(Sources(results, folder.described())))
@@ -91,8 +91,13 @@ def _write_report(folder: OutputFolder, results: Results, weights: Weights, plan
 
 def _simulate_all(
     plan: Plan, folder: OutputFolder, todo: list[int], observer: Observer, first: Simulator
-) -> None:
-    """A thread a job, each with a simulator of its own; the first error, or an interrupt, ends all."""
+) -> dict[int, Results]:
+    """A thread a job, each with a simulator of its own; the first error, or an interrupt, ends all.
+
+    Returns:
+        What every sample came to, by number; each is on disk.
+    """
+    finished: dict[int, Results] = {}
     jobs = max(1, min(plan.settings.jobs, len(todo)))
     idle: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
     simulators = [first, *(Simulator() for _ in range(jobs - 1))]
@@ -108,6 +113,7 @@ def _simulate_all(
             if stopping.is_set():  # killed by us, not by itself: nothing to record
                 return
             write_results(folder.part(sample), part)
+            finished[sample] = part
             observer.finished(sample, part.rows)
         finally:
             idle.put(simulator)
@@ -129,6 +135,7 @@ def _simulate_all(
         pool.shutdown(wait=True)
         for simulator in simulators:
             simulator.close()
+    return finished
 
 
 def _failed(future: Future[None]) -> bool:

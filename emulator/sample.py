@@ -155,9 +155,9 @@ def _row(
                     "trajectory/circuit": circuit.rows(settings.rows).state,
                     "trajectory/reference": states,
                 }
-    return Results(
-        {name: np.asarray(value)[None] for name, value in row.items()},
-        {name: np.asarray(value)[None] for name, value in runs.items()},
+    return Results(  # copies: views would keep the sample's whole trajectory
+        {name: np.array([value]) for name, value in row.items()},
+        {name: np.array([value]) for name, value in runs.items()},
         {"weights_sha256": plan.weights.sha256},
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,7 +58,23 @@ def compile_core(
     clock = VoltageSteps("Vchunk", ("chunk", "0"), tuple(corners)) if core.chunks > 1 else None
     if devices == "compiled":
         return compile_compiled(core, scaling, clock, switches, _cell_parameters(core), jacobian, noise)
-    return _compile_behavioural(core, scaling, clock, switches, noise)
+    with _uncollected():
+        return _compile_behavioural(core, scaling, clock, switches, noise)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """While tens of thousands of couplers are made, all of which stay, the garbage collector finds nothing.
+
+    Looking through them again and again took it longer than it took to make them.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _compile_behavioural(

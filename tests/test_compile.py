@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
@@ -194,6 +195,17 @@ def test_a_count_that_is_off_by_one_is_noticed(simulator: Simulator, kind: str) 
     counts[kind] += 1
     assert simulator.simulate(replace(deck, devices=counts)).verdict is Verdict.DEVICE_COUNT
     assert simulator.simulate(replace(deck, unknowns=deck.unknowns + 1)).verdict is Verdict.DEVICE_COUNT
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_afterwards_as_before(collecting: bool) -> None:
+    was = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        compile_core(core((2, 2)), UNIT)
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_symmetric_cores_have_a_coupler_a_pair_and_others_one_an_edge() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from small import small_core
 
-from emulator import figures, images
+from emulator import canvas, figures, images
 from emulator.conclusion import about, conclude, figure, percent
 from emulator.folder import OutputFolder
 from emulator.report import MOST_ROWS, MOST_SHOWN, write_report
@@ -432,7 +432,7 @@ def test_svg_carries_every_line() -> None:
     )  # fmt: skip
     assert drawn.startswith(b"<svg")
     assert drawn.rstrip().endswith(b"</svg>")
-    for colour in (*figures.LINES[:3], figures.RED):
+    for colour in (*canvas.LINES[:3], canvas.RED):
         assert colour.encode() in drawn
 
 

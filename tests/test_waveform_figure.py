@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.figures import waveforms
 from emulator.sinks import Waveform
+from emulator.waveform_figure import waveforms
 from netlists.synthetic import window_core
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from emulator.campaign.analysis import FIGURES, Series, Setting, Values, ordered
 from emulator.campaign.names import NAMES, in_words
-from emulator.figures import INK, LINES, WIDTH, drawing, svg
+from emulator.canvas import INK, LINES, WIDTH, drawing, svg
 from emulator.images import Pixels, grey, tile
 from netlists.printable import printable
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon as Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from emulator.canvas import BLUE, FAINT, INK, LINES, ORANGE, RED, WIDTH, drawing, svg
 from emulator.energy.extrapolation import as_published, strips
 from emulator.energy.feasible import Polygon, Strip
 from emulator.energy.figure import EnergyFigure
@@ -22,7 +23,6 @@ from emulator.energy.published import DIGITAL, SILICON, PublishedEnergy, ais_fig
 from emulator.energy.settings import EnergySettings
 from emulator.energy.terms import with_terms
 from emulator.energy.words import PART_NAMES, in_joules, share_of
-from emulator.figures import BLUE, FAINT, INK, LINES, ORANGE, RED, WIDTH, drawing, svg
 from netlists.core import Array
 
 _POINTS = 60  # of a curve

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from emulator.figures import BLUE, FAINT, INK, ORANGE, RED, WIDTH, drawing, png
+from emulator.canvas import BLUE, FAINT, INK, ORANGE, RED, WIDTH, drawing, png
 from emulator.thermo import published
 from emulator.thermo.audit import Audit
 from emulator.thermo.audit_files import BASELINES, REGIMES

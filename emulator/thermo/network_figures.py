@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from emulator.figures import BLUE, FAINT, HALF, INK, LINES, ORANGE, RED, WIDTH, drawing, svg
+from emulator.canvas import BLUE, FAINT, HALF, INK, LINES, ORANGE, RED, WIDTH, drawing, svg
 from netlists.core import Array, Index
 
 SHOWN = 6  # nodes of a settling transient
