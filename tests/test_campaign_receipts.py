@@ -131,7 +131,7 @@ def test_a_campaign_states_a_chip_where_a_point_does_not_know_it(folder: Path, t
     assert origins == ["stated by the user", "run", "run"]
     energy = rows(along(store), "bits")["energy.extrapolation.energy_per_sample_J"]
     assert len({cell.said for cell in energy.cells}) == 3
-    other = made(store.parent, 0, Stated(bits=3, f0=100e6, cycles=500.0))  # the user's word goes first
+    other = made(store.parent, 0, Stated(bits=3))  # the user's word goes first, the campaign's for the rest
     assert isinstance(other.energy.extrapolation, Claim)
     assert other.energy.extrapolation.energy_per_sample_J == pytest.approx(joules[1])
 

@@ -87,8 +87,10 @@ def _place(point: StoredPoint) -> dict[str, Any]:
 
 
 def _series(points: Sequence[StoredPoint], axis: str) -> list[StoredPoint]:
-    """The first points, of two at least, that differ on an axis alone, in its order; those of the first point
-    if there are."""
+    """Points that differ on an axis alone, in its order: the first point among them, if any do from it; else the first.
+
+    Empty if no two points do.
+    """
     groups: dict[str, list[StoredPoint]] = {}
     for point in points:
         groups.setdefault(repr([item for item in _place(point).items() if item[0] != axis]), []).append(point)

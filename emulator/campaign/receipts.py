@@ -38,10 +38,8 @@ def results_of(store: Store, point: StoredPoint) -> Results:
     """A point's samples as results: without states and courses, which a campaign does not keep."""
     columns = store.rows(point)
     rows = {**columns, "crosscheck/defect_window_rms": columns[WORST_WINDOW][:, None]}
-    seeds, where = (
-        json.loads(str(store.attributes["seeds"])),
-        json.loads(str(store.attributes["circumstances"])),
-    )
+    seeds = json.loads(str(store.attributes["seeds"]))
+    where = json.loads(str(store.attributes["circumstances"]))
     devices = sorted({str(form) for form in columns[DEVICES]} - {""})
     attributes = {
         "emulator_version": where["emulator"], "ngspice_version": str(where["ngspice"]),
@@ -66,7 +64,7 @@ def receipt_of_point(
         point: one of its points.
         folder: where ``campaign.json`` lies, and perhaps the weights file.
         weights: the weights file; None looks where it may lie.
-        stated: what the user says; where nothing, what the campaign states, as far as the point does not know it.
+        stated: what the user says; the rest is what the campaign states, as far as the point does not know it.
 
     Raises:
         ReceiptError: what the user stated contradicts the point, or a weights file was given that is not its.
@@ -79,9 +77,7 @@ def receipt_of_point(
     if isinstance(sources.weights, Weights):  # which campaigns of earlier versions say little of
         attributes = {**of_weights(sources.weights), **results.attributes}
         sources = replace(sources, results=replace(results, attributes=attributes))
-    return (
-        receipt_from(sources, stated) if stated != NOTHING_STATED else _as_stated(sources, stated_in(store))
-    )
+    return _as_stated(sources, stated, stated_in(store))
 
 
 def stated_in(store: Store) -> Stated:
@@ -89,16 +85,16 @@ def stated_in(store: Store) -> Stated:
     return Stated.model_validate_json(str(store.attributes.get("stated", "{}")))
 
 
-def _as_stated(sources: Sources, stated: Stated) -> Receipt:
-    plain = receipt_from(sources)
-    basis = getattr(plain.energy, "basis", None)
-    left = {
-        name: getattr(stated, name)
-        for name, field in _STATED.items()
-        if isinstance(getattr(basis, field, None), NotRecorded)
-    }
-    use = Stated.model_validate(left)
-    return plain if use == NOTHING_STATED else receipt_from(sources, use)
+def _as_stated(sources: Sources, by_user: Stated, by_campaign: Stated) -> Receipt:
+    """The user's word goes first; what the campaign states is taken where the point does not know it."""
+    given = by_user.model_dump(exclude_none=True)
+    if by_campaign != NOTHING_STATED:
+        basis = getattr(receipt_from(sources).energy, "basis", None)
+        unknown = {
+            name for name, field in _STATED.items() if isinstance(getattr(basis, field, None), NotRecorded)
+        }
+        given = by_campaign.model_dump(exclude_none=True, include=unknown) | given
+    return receipt_from(sources, Stated.model_validate(given))
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
