@@ -1,4 +1,4 @@
-"""Process corners of the built-in cells: how far all elements of a chip may be off alike.
+"""Process corners of the built-in cells: how far all elements of a chip may be off alike; and their temperature.
 
 The figures are our own, of the size of three standard deviations from lot to lot as foundries of mature CMOS nodes
 state them: a tenth of the threshold, a seventh of the transconductance, a tenth of a metal capacitor, a fifth of the
@@ -15,6 +15,7 @@ from typing import Literal
 from device_models.elements import MosModel
 
 CornerName = Literal["typical", "slow", "fast"]
+ZERO_CELSIUS = 273.15  # kelvin
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,8 @@ def at_corner(model: MosModel, corner: Corner) -> MosModel:
     return replace(
         model, parameters={k: v * factors[k] if k in factors else v for k, v in model.parameters.items()}
     )
+
+
+def temperature_lines(kelvin: float | None) -> tuple[str, ...]:
+    """What tells a simulator the temperature of all elements; nothing for None: its own, 300.15 K."""
+    return () if kelvin is None else (f".temp {kelvin - ZERO_CELSIUS:.12g}",)

@@ -92,7 +92,8 @@ class OscillatorCell:
         shil_kind: ``current`` into that port, or ``pump``: a conductance from the port to ground at twice f₀.
         points_per_cycle: of the fixed step, what the cell needs for accurate waveforms.
         source: where it comes from.
-        tuning: parameter of the block, a capacitance, by which a copy gets a frequency of its own; empty if none does.
+        tuning: parameter of the block, such as a capacitance, by which a copy gets a frequency of its own; empty if
+            none does. Its default is a number other than 0.
     """
 
     name: str

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import sympy as sp
 
-from device_models.corners import CORNERS, CornerName, at_corner
+from device_models.corners import CORNERS, CornerName, at_corner, temperature_lines
 from device_models.couplers import transconductor
 from device_models.elements import (
     GROUND,
@@ -37,7 +37,6 @@ LOAD = 38e-15  # farad a node, wires and what hangs on them; the gates add about
 BALANCED = 2.5  # Wp/Wn at which both edges are equally fast: the ratio of the cards' KP
 ASYMMETRIC = 1.0  # has a second harmonic to lock on
 DIFFUSION = 2e-15  # farad, of a node between stacked transistors, per W/L
-ZERO_CELSIUS = 273.15  # kelvin
 SWITCH_TIME = 100e-12  # seconds a bit takes to change
 
 NMOS = MosModel("ais_nmos", "nmos", {
@@ -99,7 +98,7 @@ def ring_cell(
         blocks=(_inverter(ratio),),
         tuning="load",
         models=tuple(at_corner(model, CORNERS[corner]) for model in (NMOS, PMOS)),
-        options=() if kelvin is None else (f".temp {kelvin - ZERO_CELSIUS:.12g}",),
+        options=temperature_lines(kelvin),
     )
 
 

@@ -53,22 +53,35 @@ def level_lc(
     return replace(cell, points_per_cycle=points)
 
 
-BUILT_IN: Mapping[str, Callable[[], OscillatorCell]] = {
+BUILT_IN: Mapping[str, Callable[..., OscillatorCell]] = {
     "lc": level_lc, "ring": ring_cell, "van-der-pol": lc_cell,
     "differential-pair": partial(level_lc, "tanh"),
 }  # fmt: skip
+_AT_CORNERS = frozenset({"lc", "ring", "differential-pair"})
 
 
-def find_cell(name: str, *, trust_includes: bool = False) -> OscillatorCell:
+def find_cell(
+    name: str, *, trust_includes: bool = False, corner: CornerName = "typical", kelvin: float | None = None
+) -> OscillatorCell:
     """A built-in cell, or the one that a TOML file describes.
 
+    Args:
+        name: of the cell, or the file's path.
+        trust_includes: model files that the TOML names are read.
+        corner: of the process.
+        kelvin: the simulator's temperature, for a cell of a file; those that are built in stay at their own.
+
     Raises:
-        CellFileError: there is no such cell, or the file can't be used.
+        CellFileError: there is no such cell, no such corner of it, or the file can't be used.
     """
-    if name in BUILT_IN:
-        return BUILT_IN[name]()
     path = Path(name)
+    if name in BUILT_IN:
+        if corner == "typical":
+            return BUILT_IN[name]()
+        if name not in _AT_CORNERS:
+            raise CellFileError(path, [f"corner {corner}: the cell has none, only typical"])
+        return BUILT_IN[name](corner=corner)
     if not path.is_file():
         known = ", ".join(BUILT_IN)
         raise CellFileError(path, [f"neither a built-in cell ({known}) nor a TOML file that is there"])
-    return read_cell(path, trust_includes=trust_includes)
+    return read_cell(path, trust_includes=trust_includes, corner=corner, kelvin=kelvin)

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
 from device_models.printers.spice import NGSPICE, block_text
+from emulator.cell_runs import CellFault
 from emulator.compiled import cache_folder
 from emulator.coupling_function import PAIRS, coupling_function
 from emulator.limit_cycle import free_run
@@ -20,8 +21,10 @@ from emulator.ngspice import capabilities
 from emulator.sensitivity import PHASES, sensitivity
 from emulator.shil import shil_lock
 from emulator.simulator import Simulator
+from emulator.tuning import measured_tuning
 from netlists.cell_bench import SOLVER, Bench, State, fixed_step
-from netlists.characterization import Characterization
+from netlists.cell_file import reached
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import (
     CharacterizationError,
     read_characterization,
@@ -29,7 +32,7 @@ from netlists.characterization_file import (
 )
 
 # Raise it when a measurement changes what it means: what was cached before is then measured again.
-METHOD = 2
+METHOD = 3
 _OUTPUT_HARMONICS = 16
 
 Progress = Callable[[str, int, int], None]  # what is measured next, how many parts are done, of how many
@@ -59,8 +62,8 @@ def _measured(
 ) -> Characterization:
     ports = tuple(dict.fromkeys((*cell.injections, cell.shil)))
     wirings = list(_wirings(cell))
-    parts = iter(range(3 + len(ports) + len(wirings)))
-    total = 2 + len(ports) + len(wirings)
+    total = 2 + len(ports) + len(wirings) + bool(cell.tuning)
+    parts = iter(range(total + 1))
 
     def part(name: str) -> None:
         done = next(parts)
@@ -81,6 +84,13 @@ def _measured(
         coupling[key] = coupling_function(simulator, cell, free, ppv, coupler, crossed=crossed)
     part("injection locking")
     shil = shil_lock(simulator, cell, free, ppv[cell.shil])
+    tuning, no_tuning = None, {}
+    if cell.tuning:
+        part(f"tuning by {cell.tuning}")
+        try:
+            tuning = measured_tuning(simulator, cell, free)
+        except CellFault as fault:  # who wants all cells alike can do without
+            no_tuning = {NO_TUNING: f"{fault}"}
     part("done")
     first = ppv[cell.injections[0]].harmonics[1]
     return Characterization(
@@ -106,7 +116,9 @@ def _measured(
             "coupler_pairs": float(PAIRS),
             "seconds": clock.perf_counter() - began,
             "title": cell.title,
+            **no_tuning,
         },
+        tuning=tuning,
     )
 
 
@@ -118,20 +130,22 @@ def _wirings(cell: OscillatorCell) -> Iterator[tuple[CouplerType, bool]]:
 
 
 def identity(cell: OscillatorCell) -> str:
-    """SHA-256 of all that makes a cell what it is: netlist, models and included files, couplers, ports, start."""
+    """SHA-256 of all that makes a cell what it is: netlist, models and included files, couplers, ports, start.
+
+    A cell at another corner or temperature is another cell.
+    """
     bench = Bench(cell, cell.name)
     bench.copy("cell", bench.supply("supply"), State(cell.start))
     blocks = [block_text(block, NGSPICE) for coupler in cell.couplers for block in coupler.blocks]
     facts = asdict(cell)
     # written out above and below; a file counts by what is in it, wherever it lies
-    # and what could be changed of a copy changes nothing that is measured
-    for name in ("block", "blocks", "models", "includes", "tuning"):
+    for name in ("block", "blocks", "models", "includes"):
         facts.pop(name)
     for coupler in facts["couplers"]:
         coupler.pop("blocks")
         coupler.pop("in_chunks")  # the same coupler in another form; its text would hold an address
     whole = hashlib.sha256("\n".join([_without_includes(bench), *blocks, repr(facts)]).encode())
-    for path in cell.includes:
+    for path in reached(cell.includes):
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 

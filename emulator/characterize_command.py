@@ -12,16 +12,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from device_models.corners import CornerName
 from device_models.oscillator_cell import OscillatorCell
 from emulator.cell_runs import BenchFailed
-from emulator.cells import find_cell
+from emulator.cells import BUILT_IN, find_cell
 from emulator.characterize import characterize
 from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, stop
 from emulator.free_cells import noisy_cells
 from emulator.levels import LC
 from emulator.simulator import Simulator
 from emulator.unusable import unusable_input
-from netlists.characterization import Characterization
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.characterization_file import write_characterization, write_summary
 from netlists.files import write_bytes_whole
 from netlists.printable import printable
@@ -49,21 +50,32 @@ def characterize_command(
         min=0, help="White phase noise, rad per root of second, to be injected and measured back; lc and ring."
     )] = 0.0,
     temperature: Annotated[float | None, typer.Option(
-        min=0, help="Kelvin: thermal noise of the elements, to be injected and measured back.", show_default=False
+        min=1, max=1000, show_default=False,
+        help="Kelvin. Of lc and ring: thermal noise of the elements, to be injected and measured back. Of a cell of "
+        "your own: the simulator's temperature, at which all is measured.",
     )] = None,
+    corner: Annotated[CornerName, typer.Option(
+        help="Process corner; of a cell of your own one that its TOML describes."
+    )] = "typical",
 ) -> None:  # fmt: skip
     """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking, phase noise."""
     with unusable_input():
-        chosen = find_cell(cell, trust_includes=trust_includes)
+        own = cell not in BUILT_IN
+        chosen = find_cell(
+            cell, trust_includes=trust_includes, corner=corner, kelvin=temperature if own else None
+        )
         folder = out if out is not None else Path("out") / f"characterize-{chosen.name}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
             diffusing = None
-            if noise or temperature is not None:
+            if noise or (temperature is not None and not own):
                 with Simulator() as simulator:
-                    diffusing = noisy_cells(simulator, cell, found.f0_hz, noise, temperature, **_few(cell))
+                    diffusing = noisy_cells(
+                        simulator, cell, found.f0_hz, noise, {"temperature": temperature, "corner": corner},
+                        {"trust_includes": trust_includes}, **_few(cell),
+                    )  # fmt: skip
             write_summary(folder / SUMMARY_FILE, found, None if diffusing is None else asdict(diffusing))
             from emulator.cell_figure import (
                 cell_figure,
@@ -118,6 +130,15 @@ def _tables(title: str, found: Characterization) -> list[Table]:
             low, high = edges / 1e3
             said = f"f0 {low:+.4g} to {high:+.4g} kHz at {shil.current:.3g} {unit}"
             rows.append((f"locks at half the injection, {name}", said))
+    if (tuning := found.tuning) is not None:
+        rows.append(
+            (
+                f"tuning by {tuning.parameter}",
+                f"{tuning.sensitivity:+.4f} % of the frequency a per cent about {tuning.default:.4g}",
+            )
+        )
+    elif NO_TUNING in found.settings:
+        rows.append(("tuning", f"can't be measured: {found.settings[NO_TUNING]}"))
     for name, value in rows:
         whole.add_row(Text(printable(name)), Text(printable(value)))
     couplers = Table(

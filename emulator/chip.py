@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from device_models.oscillator_cell import CouplerType, OscillatorCell
+from emulator.cells import BUILT_IN
 from emulator.levels import LC, PHASE, RING, level_cell, level_coupler
 from emulator.settings import RunSettings
 from netlists.as_built import AsBuilt, NonIdealityError, as_built
@@ -18,10 +19,10 @@ def build(core: AnalogCore, settings: RunSettings) -> AsBuilt:
 
     Raises:
         NonIdealityError: nothing at this level, or in this family, that one of them could act on.
-        CellFileError, SizingError: no such cell or coupler, or weights beyond full scale.
+        CellFileError, SizingError: no such cell, corner of it or coupler, or weights beyond full scale.
     """
     asked, told = settings.non_idealities, settings.oscillator
-    _check_elements(asked, settings.level)
+    _check_elements(settings)
     coupler = None
     if asked.in_weights and settings.level not in (
         PHASE,
@@ -51,20 +52,22 @@ def settings_as_built(settings: RunSettings, built: AsBuilt) -> RunSettings:
     return settings.model_copy(update={"oscillator": told})
 
 
-def _check_elements(asked: NonIdealities, level: str) -> None:
+def _check_elements(settings: RunSettings) -> None:
     """Of what acts on the elements of circuits."""
+    asked, level = settings.non_idealities, settings.level
     named = {"--temperature": asked.temperature is not None, "--corner": asked.corner != "typical"}
     for option in (name for name, given in named.items() if given):
         if level == PHASE:
             raise NonIdealityError(
                 f"{option} acts on circuit elements, and the phase level has none: its cells are equations. Leave it "
-                f"out there; it is for the levels {LC} and {RING}."
+                f"out there; it is for the levels {LC}, {RING} and cells of your own."
             )
-        if level not in (LC, RING):
+        if level in BUILT_IN and level not in (LC, RING):
             raise NonIdealityError(
-                f"{option}: what is in a cell of --level {level} is fixed. Take --level {LC} or {RING}; a cell of your "
-                "own is at the corner and temperature of the model files that its TOML names."
+                f"{option}: what is in a cell of --level {level} is fixed. Take --level {LC}, {RING} or a cell of "
+                "your own."
             )
+        level_cell(settings)  # reads the file of a user's, which says what corners it has
 
 
 def _check_circuit(asked: NonIdealities, cell: OscillatorCell, coupler: CouplerType, level: str) -> None:
@@ -72,7 +75,8 @@ def _check_circuit(asked: NonIdealities, cell: OscillatorCell, coupler: CouplerT
     if asked.detuning and not cell.tuning:
         raise NonIdealityError(
             f"--detuning: no element gives a cell of --level {level} a frequency of its own. Take --level {RING}, "
-            f"{LC} or {PHASE}."
+            f"{LC} or {PHASE}"
+            + ("." if level in BUILT_IN else ', or name one in the TOML: [detuning] parameter = "…".')
         )
     if not coupler.bits:
         return

@@ -69,6 +69,8 @@ def compile_command(
     detuning: options.Detuning = "0",
     dead: options.Dead = "0",
     stuck: options.Stuck = "0",
+    temperature: options.Temperature = None,
+    corner: options.CornerName = CORE.non_idealities.corner,
     chip: options.Chip = CORE.non_idealities.chip,
     inputs: network_options.Inputs = None,
     realization: network_options.Realization = NETWORK.circuit.realization,

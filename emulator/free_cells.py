@@ -114,7 +114,7 @@ class NoisyCells:
 
 
 def noisy_cells(
-    simulator: Simulator, level: str, f0_hz: float, noise: float, kelvin: float | None,
+    simulator: Simulator, level: str, f0_hz: float, noise: float, elements: Mapping[str, Any],
     oscillator: Mapping[str, Any] = MappingProxyType({}), side: int = 6, cycles: float = 200.0,
 ) -> NoisyCells:  # fmt: skip
     """Measures back how fast the phases of side × side cells diffuse.
@@ -124,7 +124,7 @@ def noisy_cells(
         level: a waveform level.
         f0_hz: of the cell.
         noise: rad per root of second.
-        kelvin: of the elements' thermal noise, in addition; None without.
+        elements: their ``temperature``, which brings thermal noise in addition, and their ``corner``.
         oscillator: settings of the level.
         side, cycles: of the run.
 
@@ -133,7 +133,7 @@ def noisy_cells(
         SizingError, NonIdealityError: a cell that noise or temperature can't act on.
     """
     second = f0_hz * DURATION / cycles  # model time units in one
-    asked = {"noise": noise / math.sqrt(second), "temperature": kelvin}
+    asked = {"noise": noise / math.sqrt(second), **elements}
     run = free_cells(simulator, side, level, cycles, asked, "auto", oscillator)
     stated, found = run.level.phase_noise or 0.0, run.diffusion
     measured = Diffusion(found.rate * second, found.error * second)

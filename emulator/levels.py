@@ -20,11 +20,10 @@ from emulator.ngspice import Capabilities
 from emulator.realisation import PhaseLevel, Realisation
 from emulator.settings import RunSettings
 from emulator.simulator import Simulator
-from emulator.tuning import capacitor_changes, period_slope
 from emulator.waveform_level import CellLevel, LcLevel, Watch
 from netlists.carrier_noise import CarrierNoise, array_noise, check_size, lc_noise, thermal_sigma
 from netlists.channel_noise import channel_diffusion
-from netlists.characterization import Characterization
+from netlists.characterization import NO_TUNING, Characterization
 from netlists.compile import SWITCH_DELAY
 from netlists.core import AnalogCore, Array
 from netlists.dialects.ngspice import SolverOptions
@@ -33,9 +32,11 @@ from netlists.lc import TRAINED, LcArray, lc_core
 from netlists.noise import NoiseError, NoiseGrid, noise_grid, solver_step
 from netlists.oscillator_array import OscillatorArray, build_array
 from netlists.sizing import Sizing, SizingError, limited, size, weak_injection
+from netlists.tuning import extrapolated, tuned_values
 from netlists.weights import Weights
 
 PHASE, LC, RING = "phase", "lc", "ring"
+THERMAL = (LC, RING)  # whose elements' noise is known
 Status = Callable[[str], None]
 
 
@@ -85,11 +86,14 @@ def noise_of_cells(
 
 
 def channel_noise(array: OscillatorArray, known: Characterization, settings: RunSettings) -> float:
-    """rad per root of model time by which the channels of a ring's transistors make its phase diffuse."""
+    """rad per root of model time by which the channels of a ring's transistors make its phase diffuse.
+
+    0 for a user's own cell: what in it makes noise is not known here.
+    """
     kelvin = settings.non_idealities.temperature
-    return (
-        0.0 if kelvin is None else math.sqrt(channel_diffusion(array.cell, known, kelvin) * array.sizing.tau)
-    )
+    if kelvin is None or settings.level != RING:
+        return 0.0
+    return math.sqrt(channel_diffusion(array.cell, known, kelvin) * array.sizing.tau)
 
 
 def _phase(core: AnalogCore, settings: RunSettings, ability: Capabilities) -> PhaseLevel:
@@ -132,10 +136,13 @@ def oscillator_array(
         core, cell, known, cycles=asked.cycles, coupler=coupler, full_scale=asked.full_scale, clip=asked.clip,
         mismatch=legs,
     )  # fmt: skip
-    tuned = None
+    tuned, further = None, None
     if np.any(sizing.detuning):
-        status(f"{cell.name}: tuning")
-        tuned = capacitor_changes(sizing.detuning, period_slope(simulator, cell, known.points_per_cycle))
+        if known.tuning is None:
+            why = known.settings.get(NO_TUNING, "it has no parameter for that")
+            raise SizingError(f"{cell.name}: no cell can be detuned: {why}")
+        tuned = tuned_values(known.tuning, sizing.detuning)
+        further = extrapolated(known.tuning, tuned)
     switches = tuple(float(t) * sizing.tau * (1 + SWITCH_DELAY) for t in core.boundaries[1:-1])
     if switches and coupler.in_chunks is not None:
         coupler = coupler.in_chunks(switches)
@@ -146,7 +153,8 @@ def oscillator_array(
     )  # fmt: skip
     pulled = sizing.pulling * sizing.tau + sizing.as_built.parameters["detuning"]
     weak = weak_injection(sizing.as_built, pulled)
-    return array, known, (*([] if weak is None else [weak]), *clipped_remark(sizing.clipped))
+    remarks = (said for said in (weak, further) if said is not None)
+    return array, known, (*remarks, *clipped_remark(sizing.clipped))
 
 
 def clipped_remark(count: int) -> tuple[str, ...]:
@@ -168,7 +176,7 @@ def level_cell(settings: RunSettings) -> OscillatorCell:
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
             "cell's TOML file."
         )
-    return find_cell(name, trust_includes=asked.trust_includes)
+    return find_cell(name, trust_includes=asked.trust_includes, corner=chip.corner, kelvin=chip.temperature)
 
 
 def level_coupler(cell: OscillatorCell, name: str | None) -> CouplerType:

@@ -16,6 +16,7 @@ from emulator.chip import build, settings_as_built
 from emulator.levels import (
     LC,
     PHASE,
+    THERMAL,
     Status,
     clipped_remark,
     lc_array,
@@ -149,7 +150,8 @@ def _check(request: Request) -> None:
             "or take --dialect ngspice, xyce or spectre."
         )
     noisy = request.settings.non_idealities
-    if dialect != "ngspice" and (noisy.noise or noisy.temperature is not None):
+    thermal = noisy.temperature is not None and level in THERMAL
+    if dialect != "ngspice" and (noisy.noise or thermal):
         raise NetlistError(
             f"noise is written for ngspice alone, not for --dialect {dialect}. Leave "
             f"{'--noise' if noisy.noise else '--temperature, which brings thermal noise,'} out."

@@ -102,9 +102,11 @@ NoiseStep = Annotated[float | None, typer.Option(
 )]  # fmt: skip
 Temperature = Annotated[float | None, typer.Option(
     metavar="KELVIN", show_default=False, rich_help_panel=_PANEL,
-    help=_help("temperature", "; default: no thermal noise"),
+    help=_help("temperature", "; default: no thermal noise, 300.15 K"),
 )]  # fmt: skip
-CornerName = Annotated[Corner, typer.Option(rich_help_panel=_PANEL, help=_help("corner"))]
+CornerName = Annotated[Corner, typer.Option(
+    rich_help_panel=_PANEL, help=_help("corner", ", of a cell of your own one that its TOML describes")
+)]  # fmt: skip
 Chip = Annotated[int, typer.Option(min=0, rich_help_panel=_PANEL, help=_help("chip"))]
 
 

@@ -1,42 +1,39 @@
-"""How a cell is tuned: what its period does when the capacitor changes that its frequency can be set by."""
+"""How a cell is tuned: what its frequency does when the parameter changes that it can be set by."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from device_models.elements import Block
 from device_models.oscillator_cell import OscillatorCell
-from emulator.limit_cycle import free_run
+from emulator.cell_runs import CellFault
+from emulator.limit_cycle import FreeRun, free_run
 from emulator.simulator import Simulator
-from netlists.core import Array
+from netlists.characterization import Tuning
+from netlists.tuning import tuned_default, with_default
 
-_CHANGE = 0.05  # of the capacitor; a ring's period is linear in it to 1e-5 up to twice that
+_CHANGE = 0.1  # ln of the parameter; a ring's frequency is quadratic in its logarithm to 1e-5 up to there
 
 
-def period_slope(simulator: Simulator, cell: OscillatorCell, points: int) -> float:
-    """Relative change of the period over that of the capacitor ``cell.tuning``, from cells that run free with others.
+def measured_tuning(simulator: Simulator, cell: OscillatorCell, free: FreeRun) -> Tuning:
+    """From cells that run free with ``cell.tuning`` a little lower and a little higher; ``free`` is the cell as it is.
 
     Raises:
-        CellFault, BenchFailed: as of ``free_run``.
+        CellFault: it does not oscillate there.
+        BenchFailed: as of ``free_run``.
     """
-    periods = [
-        1 / free_run(simulator, _tuned(cell, change), points).steps.frequency
-        for change in (-_CHANGE, 0.0, _CHANGE)
-    ]
-    return (periods[2] - periods[0]) / (2 * _CHANGE * periods[1])
-
-
-def _tuned(cell: OscillatorCell, change: float) -> OscillatorCell:
-    assert isinstance(cell.block, Block)
-    nominal = cell.block.parameters[cell.tuning]
-    return replace(
-        cell,
-        block=replace(cell.block, parameters={**cell.block.parameters, cell.tuning: nominal * (1 + change)}),
+    default, f0 = tuned_default(cell), free.steps.frequency
+    low, high = (
+        float(np.log(_run(simulator, cell, default * float(np.exp(u)), free) / f0))
+        for u in (-_CHANGE, _CHANGE)
+    )
+    return Tuning(
+        cell.tuning, default, (high - low) / (2 * _CHANGE), (high + low) / _CHANGE**2, reach=_CHANGE
     )
 
 
-def capacitor_changes(detuning: Array, slope: float) -> Array:
-    """(N,) relative changes of the capacitors of cells that run at 1 + ``detuning`` times the others' frequency."""
-    return np.asarray((1 / (1 + detuning) - 1) / slope)
+def _run(simulator: Simulator, cell: OscillatorCell, value: float, free: FreeRun) -> float:
+    """Hertz."""
+    try:
+        return free_run(simulator, with_default(cell, value), free.steps.points).steps.frequency
+    except CellFault as fault:
+        raise type(fault)(f"with {cell.tuning} = {value:.4g}, to see what it does: {fault}") from fault

@@ -2,7 +2,7 @@
 
 The SPICE text may hold subcircuits, model cards, parameters and functions; nothing that runs commands or reads
 files. Model files come in through the TOML's ``includes``, only if the user trusts them, and are searched for control
-blocks all the same.
+blocks all the same. Tables ``[corners.NAME]`` say what is another at a corner (``netlists.cell_corners``).
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from device_models.corners import CornerName, temperature_lines
 from device_models.couplers import transconductor
 from device_models.elements import RawBlock, checked_name
 from device_models.oscillator_cell import CouplerType, OscillatorCell, ShilKind, Side, Wire
+from netlists.cell_corners import CornerEntry, Described, at_corner, check_corners, sets_temperature
 from netlists.printable import printable
-from netlists.spice_text import SpiceElement, element, header, logical_lines
+from netlists.spice_text import SpiceElement, element, header, logical_lines, spice_number
 
 _NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 _WIRE = re.compile(r"(sender|receiver|global):([A-Za-z][A-Za-z0-9_]*)\Z")
@@ -61,6 +63,12 @@ class CouplerEntry(_Strict):
     mutual: bool = False
 
 
+class DetuningEntry(_Strict):
+    """``[detuning]`` of the TOML: the subcircuit's parameter by which a copy gets a frequency of its own."""
+
+    parameter: str = Field(pattern=_NAME)
+
+
 class CellEntry(_Strict):
     """The TOML file."""
 
@@ -83,10 +91,20 @@ class CellEntry(_Strict):
     options: tuple[str, ...] = ()
     behaviour: str = Field("", pattern=r"^[a-z0-9]*$")
     couplers: tuple[CouplerEntry, ...] = ()
+    corners: Mapping[Described, CornerEntry] = {}
+    detuning: DetuningEntry | None = None
 
 
-def read_cell(path: Path, *, trust_includes: bool = False) -> OscillatorCell:
+def read_cell(
+    path: Path, *, trust_includes: bool = False, corner: CornerName = "typical", kelvin: float | None = None
+) -> OscillatorCell:
     """The cell that a TOML file describes.
+
+    Args:
+        path: the TOML file.
+        trust_includes: model files that it names are read.
+        corner: one that it describes; ``typical`` is what the SPICE text says.
+        kelvin: the simulator's temperature; None leaves it alone, at 300.15 K or what the file's ``options`` say.
 
     Raises:
         CellFileError: with everything that is wrong with it.
@@ -104,11 +122,39 @@ def read_cell(path: Path, *, trust_includes: bool = False) -> OscillatorCell:
         library = _library(_text(spice), problems)
     except (OSError, ValueError) as error:
         raise CellFileError(path, [f"spice: {error}"]) from error
-    includes = _includes(entry, path.parent, problems, trusted=trust_includes)
+    entry, library = _in_force(entry, library, corner, kelvin, problems)
+    includes = _includes(entry, path.parent, problems, trusted=trust_includes, tempered=kelvin is not None)
     cell = None if problems else _cell(entry, library, includes, problems)
     if problems or cell is None:
         raise CellFileError(path, problems)
     return cell
+
+
+def _in_force(
+    entry: CellEntry, library: _Library, corner: CornerName, kelvin: float | None, problems: list[str]
+) -> tuple[CellEntry, _Library]:
+    """The file at a corner and a temperature; its title says so."""
+    check_corners(entry.corners, (*entry.options, *library.lines), problems)
+    title, options = entry.title or entry.name, entry.options
+    if corner != "typical":
+        described = entry.corners.get(corner)
+        if described is None:
+            problems.append(
+                f"corner {corner}: the cell has none, only {', '.join(['typical', *entry.corners])}. Add a table "
+                f"[corners.{corner}] with the parameters that differ there."
+            )
+            return entry, library
+        title, options = f"{title}, {corner} corner", at_corner(options, described)
+        library = replace(library, lines=at_corner(library.lines, described))
+        if described.includes is not None:
+            entry = entry.model_copy(update={"includes": described.includes})
+    if kelvin is not None:
+        problems += [
+            f"options: {line!r} sets the temperature, and --temperature {kelvin:g} does. Leave one of the two out."
+            for line in filter(sets_temperature, options)
+        ]
+        title, options = f"{title}, {kelvin:g} K", (*options, *temperature_lines(kelvin))
+    return entry.model_copy(update={"title": title, "options": options}), library
 
 
 def _text(path: Path) -> str:
@@ -195,21 +241,21 @@ def _library(text: str, problems: list[str]) -> _Library:
     return _Library(blocks, {key: tuple(value) for key, value in elements.items()}, tuple(outside))
 
 
-def _includes(entry: CellEntry, folder: Path, problems: list[str], *, trusted: bool) -> tuple[Path, ...]:
-    """The model files, searched for commands together with those that they include."""
+def _includes(
+    entry: CellEntry, folder: Path, problems: list[str], *, trusted: bool, tempered: bool
+) -> tuple[Path, ...]:
+    """The model files, searched for commands together with those that they include.
+
+    ``tempered``: the temperature is told otherwise, so that they may not set it.
+    """
     if entry.includes and not trusted:
         problems.append(
             f"includes: {', '.join(entry.includes)} would be read by the simulator. Look through them, then pass "
             "--trust-includes."
         )
         return ()
-    paths = [(folder / name).resolve() for name in entry.includes]
-    waiting, seen = list(paths), set[Path]()
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
+    paths = tuple((folder / name).resolve() for name in entry.includes)
+    for path in reached(paths):
         try:
             text = _text(path)
         except (OSError, ValueError) as error:
@@ -223,9 +269,29 @@ def _includes(entry: CellEntry, folder: Path, problems: list[str], *, trusted: b
                 problems.append(
                     f"includes: {path.name}, line {number}: commands are not taken: {stripped[:80]}"
                 )
-            elif match := _INCLUDE.match(stripped):
-                waiting.append((path.parent / match.group(1)).resolve())
-    return tuple(paths)
+            elif tempered and sets_temperature(stripped):
+                problems.append(
+                    f"includes: {path.name}, line {number} sets the temperature, and --temperature does: "
+                    f"{stripped[:80]}. Leave one of the two out."
+                )
+    return paths
+
+
+def reached(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Model files and all that these include, each once; one that can't be read leads nowhere."""
+    waiting, seen = list(paths), dict[Path, None]()
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen[path] = None
+        try:
+            lines = _text(path).split("\n")
+        except (OSError, ValueError):
+            continue
+        found = (_INCLUDE.match(line.strip()) for line in lines)
+        waiting += [(path.parent / match.group(1)).resolve() for match in found if match]
+    return tuple(seen)
 
 
 def _cell(
@@ -249,6 +315,7 @@ def _cell(
         for name in start
         if name not in nodes and "." not in name and name not in ports
     ]
+    tuning = "" if entry.detuning is None else _tuning(entry.detuning.parameter, block, problems)
     couplers = [_coupler(c, entry, library, problems) for c in entry.couplers]
     names = Counter(c.name for c in entry.couplers)
     problems += [f"couplers: {name} is there {count} times" for name, count in names.items() if count > 1]
@@ -261,7 +328,7 @@ def _cell(
     used = {b.name for c in couplers if c is not None for b in c.blocks}
     return OscillatorCell(
         name=entry.name,
-        title=entry.title or entry.name,
+        title=entry.title,
         block=block,
         output=entry.output.lower(),
         injections=tuple(port.lower() for port in entry.injections),
@@ -278,7 +345,26 @@ def _cell(
         inductors=inductors,
         shil_kind=entry.shil_kind,
         points_per_cycle=entry.points_per_cycle,
+        tuning=tuning,
     )
+
+
+def _tuning(parameter: str, block: RawBlock, problems: list[str]) -> str:
+    """The parameter, as the subcircuit writes it."""
+    names = {name.lower(): name for name in block.parameters}
+    name = names.get(parameter.lower())
+    if name is None:
+        problems.append(
+            f"detuning: the .subckt line of {block.name} has no parameter {parameter}, only "
+            f"{', '.join(block.parameters) or 'none'}"
+        )
+        return ""
+    if not spice_number(block.parameters[name]):
+        problems.append(
+            f"detuning: {name}={block.parameters[name]} of {block.name} is no number other than 0, so that shares of "
+            f"it mean nothing. Write it as {name}=2.4p, say."
+        )
+    return name
 
 
 def _check_ports(entry: CellEntry, block: RawBlock, ports: tuple[str, ...], problems: list[str]) -> None:
@@ -345,7 +431,7 @@ def _coupler(
     ]
     return CouplerType(
         name=entry.name,
-        title=entry.title or entry.name,
+        title=entry.title,
         blocks=(*_below(block, library, problems), block),
         straight=wirings[0] or (),
         crossed=wirings[1],

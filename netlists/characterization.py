@@ -16,6 +16,7 @@ from device_models.oscillator_cell import ShilKind
 from netlists.core import Array
 
 Complex = npt.NDArray[np.complex128]
+NO_TUNING = "no_tuning"  # the setting that says why a cell that could be tuned has no ``tuning``
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,25 @@ class ShilLock:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """What a parameter of the cell does to its frequency: ln(f/f₀) = a u + b u²/2, with u = ln(parameter/its default).
+
+    Attributes:
+        parameter: the subcircuit's.
+        default: its value.
+        sensitivity: a, the frequency's relative change over the parameter's.
+        curvature: b; 0 for a power law, as of a tank.
+        reach: largest |u| at which it was measured.
+    """
+
+    parameter: str
+    default: float
+    sensitivity: float
+    curvature: float
+    reach: float
+
+
+@dataclass(frozen=True)
 class Characterization:
     """All that was measured of a cell, and how.
 
@@ -157,6 +177,7 @@ class Characterization:
             the phase to 0: dφ/dt = −I · ``reference_gain`` · sin φ, on average.
         reference_gain: rad/s per ampere: half the magnitude of the PPV's first harmonic.
         settings: solver options, versions, counts.
+        tuning: of cells that have a parameter for it; None of others, and where it could not be measured.
     """
 
     cell: str
@@ -174,3 +195,4 @@ class Characterization:
     reference_phase: float
     reference_gain: float
     settings: Mapping[str, str | float]
+    tuning: Tuning | None = None

@@ -23,6 +23,7 @@ from netlists.characterization import (
     LimitCycle,
     PhaseSensitivity,
     ShilLock,
+    Tuning,
 )
 from netlists.core import Array
 from netlists.files import write_text_whole
@@ -99,6 +100,17 @@ def _datasets(found: Characterization) -> dict[str, tuple[Any, str]]:
             "shil/sweep_hz": (shil.sweep_hz, "half the drive's frequency relative to f0"),
             "shil/locked": (shil.locked.astype(np.int8), "whether the cell followed"),
         }
+    if (tuning := found.tuning) is not None:
+        datasets |= {
+            "tuning/parameter": (
+                tuning.parameter,
+                "of the subcircuit, by which a cell gets its own frequency",
+            ),
+            "tuning/default": (tuning.default, "its value"),
+            "tuning/sensitivity": (tuning.sensitivity, "d ln f / d ln parameter"),
+            "tuning/curvature": (tuning.curvature, "d2 ln f / d (ln parameter)^2"),
+            "tuning/reach": (tuning.reach, "largest |ln| of the parameter's change measured"),
+        }
     return datasets
 
 
@@ -147,7 +159,17 @@ class _Reader(hdf5.Reader):
                 for name, value in attributes.items()
                 if name.startswith(_SETTING)
             },
+            tuning=self._tuning() if self.has("tuning") else None,
             **numbers,
+        )
+
+    def _tuning(self) -> Tuning:
+        return Tuning(
+            parameter=self._word("tuning/parameter"),
+            default=self._scalar("tuning/default"),
+            sensitivity=self._scalar("tuning/sensitivity"),
+            curvature=self._scalar("tuning/curvature"),
+            reach=self._scalar("tuning/reach"),
         )
 
     def _ppv(self, port: str) -> PhaseSensitivity:
@@ -183,9 +205,8 @@ class _Reader(hdf5.Reader):
         kind = self.text("shil/kind", _KINDS)
         sweep = self._real("shil/sweep_hz")
         locked = self.array("shil/locked", (len(sweep),), "integer")
-        port = self.dataset("shil/port", "text")
         return ShilLock(
-            port="" if port is None else str(self._value("shil/port", port)),
+            port=self._word("shil/port"),
             kind="pump" if kind == "pump" else "current",
             drive_phase=self._scalar("shil/drive_phase"),
             gain=self._scalar("shil/gain"),
@@ -195,6 +216,10 @@ class _Reader(hdf5.Reader):
             sweep_hz=sweep,
             locked=np.zeros(len(sweep), bool) if locked is None else locked.astype(bool),
         )
+
+    def _word(self, name: str) -> str:
+        item = self.dataset(name, "text")
+        return "" if item is None else str(self._value(name, item))
 
     def _number(self, attributes: Mapping[str, hdf5.Scalar], name: str) -> float:
         value = attributes.get(name)
@@ -271,6 +296,10 @@ def summary(found: Characterization) -> dict[str, Any]:
         "shil": None if shil is None else {
             "port": shil.port, "kind": shil.kind, "drive": shil.current,
             "gain_rad_per_s_per_unit": shil.gain, "phase_rad": shil.drive_phase,
+        },
+        "tuning": None if found.tuning is None else {
+            "parameter": found.tuning.parameter, "default": found.tuning.default,
+            "sensitivity": found.tuning.sensitivity, "curvature": found.tuning.curvature,
         },
         "source_sha256": found.source_sha256,
         "settings": dict(found.settings),

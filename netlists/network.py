@@ -122,8 +122,16 @@ class Spectrum:
     @property
     def positive(self) -> bool:
         """Positive definite, beyond what rounding could have made of zero."""
-        rounding = len(self.eigenvalues) * np.finfo(np.float64).eps * float(np.abs(self.eigenvalues).max())
-        return bool(self.smallest > rounding)
+        return self.smallest > self._rounding
+
+    @property
+    def singular(self) -> bool:
+        """Whether an eigenvalue is no more than what rounding could have made of zero."""
+        return float(np.abs(self.eigenvalues).min()) <= self._rounding
+
+    @property
+    def _rounding(self) -> float:
+        return len(self.eigenvalues) * float(np.finfo(np.float64).eps * np.abs(self.eigenvalues).max())
 
     @property
     def condition(self) -> float:

@@ -93,7 +93,8 @@ class NonIdealities(BaseModel):
         None,
         gt=0,
         le=1000,
-        description="kelvin of the thermal noise of circuit elements; None: no thermal noise",
+        description="kelvin of circuit elements: thermal noise of those of lc and ring, the simulator's temperature "
+        "for a cell of one's own; None: no thermal noise, and the simulator's own 300.15 K",
         json_schema_extra=_unit("K"),
     )
     corner: Corner = Field(

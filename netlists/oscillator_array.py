@@ -152,7 +152,7 @@ def build_array(
         switches: (T−1,) seconds at which a chunk ends.
         stop: seconds of the run.
         wire_farads: (N,) capacitance of the wires at each cell's output, farad; None for none.
-        tuned: (N,) relative changes of the capacitors that tune the cells; None: all cells are alike.
+        tuned: (N,) values of the parameter that tunes the cells; None: all cells are alike.
 
     Raises:
         SizingError: weights that change in time on a coupler that can't.
@@ -268,10 +268,7 @@ def _sources(
 
 
 def _tuning(cell: OscillatorCell, tuned: Array | None, node: int) -> dict[str, Value]:
-    if tuned is None or not cell.tuning:
-        return {}
-    assert isinstance(cell.block, Block)
-    return {cell.tuning: float(cell.block.parameters[cell.tuning] * (1 + tuned[node]))}
+    return {} if tuned is None else {cell.tuning: float(tuned[node])}
 
 
 def _drivers(cell: OscillatorCell, switches: Sequence[float]) -> tuple[Block, ...]:

@@ -134,8 +134,9 @@ def size(
         )
     if np.any(core.parameters["detuning"]) and not cell.tuning:
         raise SizingError(
-            f"the weights hold detunings, and {cell.name!r} has no tuning port: no element gives a cell another "
-            "frequency. Take --level lc or phase, or weights without detuning."
+            f"the weights hold detunings, and {cell.name!r} has no parameter for tuning: no element gives a cell "
+            "another frequency. Take --level lc or phase, weights without detuning, or a cell of your own with "
+            "[detuning] in its TOML."
         )
     tau = cycles / (known.f0_hz * core.duration)
     factor = np.ones(len(core.edges)) if mismatch is None else mismatch

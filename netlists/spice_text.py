@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 # how many words after the name are nodes
 _NODES = {
     "R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "D": 2, "B": 2, "F": 2, "H": 2, "W": 2,
     "E": 4, "G": 4, "S": 4, "T": 4, "M": 4, "J": 3, "Z": 3, "Q": 3, "K": 0,
 }  # fmt: skip
+_SUFFIX = {"t": 12, "g": 9, "meg": 6, "k": 3, "": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18}
+# a unit may follow, which means nothing: 2.4pF
+_NUMBER = re.compile(
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?)(meg|[tgkmunpfa]|)(?:F|H|V|A|S|Hz|ohm|s|m)?\Z",
+    re.IGNORECASE,
+)
+_NESTED = re.compile(r"\{[^{}]*\}|\([^()]*\)|'[^']*'|\"[^\"]*\"")
+_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
 _COMMENT = re.compile(r";.*|(?:^|\s)(?:\$\s|//).*")
 
 
@@ -31,6 +41,40 @@ class SpiceHeader:
     name: str
     ports: tuple[str, ...]
     parameters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a ``.param`` line sets: a name, and where in the line its value stands."""
+
+    name: str
+    start: int
+    stop: int
+
+
+def assignments(line: str) -> tuple[Assignment, ...]:
+    """The parameters that a ``.param`` line sets, in order; nothing of other lines, or of functions."""
+    head = line.split(maxsplit=1)[:1]
+    if not head or head[0].lower() != ".param":
+        return ()
+    bare = line
+    while found := _NESTED.search(bare):  # what is inside an expression sets nothing
+        bare = bare[: found.start()] + "#" * len(found.group()) + bare[found.end() :]
+    names = list(_ASSIGNED.finditer(bare))
+    ends = [*(match.start() for match in names[1:]), len(line)][: len(names)]
+    return tuple(
+        Assignment(match.group(1), match.end(), match.end() + len(line[match.end() : end].rstrip(" \t,")))
+        for match, end in zip(names, ends, strict=True)
+    )
+
+
+def spice_number(text: str) -> float | None:
+    """A number as SPICE writes it, such as ``2.4p`` or ``1meg``; None of what is none, or an expression."""
+    match = _NUMBER.match(text.strip())
+    if match is None:
+        return None
+    value = float(Decimal(match.group(1)).scaleb(_SUFFIX[match.group(2).lower()]))
+    return value if math.isfinite(value) else None
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:

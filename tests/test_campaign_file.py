@@ -123,7 +123,7 @@ def test_a_cells_file_is_looked_for_beside_the_campaign(folder: Path) -> None:
     assert campaign.describe(point) == "a, level=cross_coupled.toml"
     assert campaign.points[0].cell == ""
     # what it is counts, not where it lies
-    here = cell_identity(str(EXAMPLES / "cells" / "cross_coupled.toml"), False)
+    here = cell_identity(RunSettings(level=str(EXAMPLES / "cells" / "cross_coupled.toml")))
     assert point.cell == here
     cell = folder / "cross_coupled.cir"
     cell.write_text(re.sub(r"(?m)^([Cc]\S+ \S+ \S+) \S+", r"\1 77f", cell.read_text(), count=1))

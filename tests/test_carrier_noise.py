@@ -128,7 +128,7 @@ def test_phases_of_rings_diffuse_as_stated(simulator: Simulator) -> None:
 
 
 def test_noise_in_seconds_is_measured_back(compiling: Simulator) -> None:
-    found = noisy_cells(compiling, "lc", LC_FREQUENCY, 60.0, None)
+    found = noisy_cells(compiling, "lc", LC_FREQUENCY, 60.0, {})
     assert found.stated == pytest.approx(60.0**2)
     assert abs(found.measured.rate - found.stated) < 3 * found.measured.error
     assert found.measured.error < 0.1 * found.stated

@@ -96,7 +96,7 @@ def kept(text: str) -> str:
         (replaced("[supplies]", 'options = [".option a=1\\n.control"]\n[supplies]'), kept, "is not taken"),
         (replaced("[supplies]", 'includes = ["m.lib"]\n[supplies]'), kept, "--trust-includes"),
         (kept, replaced("Ln n n_coil", "Lp n n_coil"), "lp is there 2 times in cross_coupled"),
-        (kept, replaced("p n tail vdd\n", "p n p vdd\n"), "port p of cross_coupled is named twice"),
+        (kept, replaced("p n tail vdd cload", "p n p vdd cload"), "port p of cross_coupled is named twice"),
         (kept, replaced("Xp vdd p tank", "Xp vdd p trap"), "calls trap, which is not there"),
         (kept, replaced("Xp vdd p tank", "Xp vdd p n tank"), "has 3 nodes; tank has 2 ports"),
         (kept, replaced(".ends tank", ""), "inside tank"),
@@ -170,8 +170,14 @@ n2 = 1.8
 n4 = 1.8
 """
     )
-    cell = read_cell(tmp_path / "ring.toml", trust_includes=True)
+    path = tmp_path / "ring.toml"
+    path.write_text(
+        path.read_text() + f"[corners.slow]\nincludes = [{', '.join(files).replace('__tt.', '__ss.')}]\n"
+    )
+    cell = read_cell(path, trust_includes=True)
+    slow = read_cell(path, corner="slow", trust_includes=True)
     free = free_run(simulator, cell, cell.points_per_cycle)
+    assert free_run(simulator, slow, 60).steps.frequency < 0.8 * free.steps.frequency
     assert 1 / free.steps.frequency == pytest.approx(202e-12, rel=0.05)
     assert free.power > 1e-5
 

@@ -141,10 +141,9 @@ def test_without_non_idealities_nothing_is_touched(core: AnalogCore) -> None:
     ("level", "oscillator", "non_idealities", "said"),
     [
         ("ring", {}, {"bits": 5, "quantizer": "sign-magnitude"}, "codes its weights itself, with 3 legs and a sign"),
-        (CELL, {}, {"detuning": 0.01}, "no element gives a cell of --level"),
-        (CELL, {}, {"detuning": 0.01}, "Take --level ring, lc or phase"),
-        (CELL, {}, {"corner": "slow"}, "is at the corner and temperature of the model files that its TOML names"),
-        ("van-der-pol", {}, {"temperature": 300}, "what is in a cell of --level van-der-pol is fixed. Take --level lc"),
+        ("van-der-pol", {}, {"detuning": 0.01}, "a frequency of its own. Take --level ring, lc or phase."),
+        ("van-der-pol", {}, {"corner": "slow"}, "what is in a cell of --level van-der-pol is fixed. Take --level lc"),
+        ("van-der-pol", {}, {"temperature": 300}, "what is in a cell of --level van-der-pol is fixed"),
     ],
 )  # fmt: skip
 def test_what_elements_can_not_show_is_refused(

@@ -21,7 +21,7 @@ from device_models.conductances import TechnologyName, technology
 from emulator.energy.circuit import NotThere, measured
 from emulator.energy.figure import EnergyFigure, Kind
 from emulator.energy.floors import thermal_floors
-from emulator.energy.network import NetworkEnergy, network_energy, network_figure, until
+from emulator.energy.network import NetworkEnergy, balance, network_energy, network_figure, until
 from emulator.ngspice import capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.network_plan import NetworkRunSettings, plan_network
@@ -145,9 +145,12 @@ def test_converters_draw_their_full_scale_whatever_their_code() -> None:
 
 def test_a_transient_is_cut_and_held() -> None:
     time, states = np.array([0.0, 1.0, 2.0]), np.array([[0.0], [1.0], [4.0]])
-    cut = until(time, states, 1.5, 3.0)
-    np.testing.assert_array_equal(cut[0], [0.0, 1.0, 1.5, 4.5])
-    np.testing.assert_array_equal(cut[1][:, 0], [0.0, 1.0, 2.5, 2.5])
+    cut = until(time, states, 1.5)
+    np.testing.assert_array_equal(cut[0], [0.0, 1.0, 1.5])
+    np.testing.assert_array_equal(cut[1][:, 0], [0.0, 1.0, 2.5])
+    held = until(time, states, 1.5, 3.0)
+    np.testing.assert_array_equal(held[0], [0.0, 1.0, 2.0, 4.5])
+    np.testing.assert_array_equal(held[1][:, 0], [0.0, 1.0, 4.0, 4.0])
     assert until(time, states, math.nan)[0] is time
 
 
@@ -228,6 +231,8 @@ def test_noise_adds_the_time_of_its_average(tmp_path: Path, compiling: Simulator
     assert ["then at rest while a readout averages" in each for each in said] == [False, True]
     longer = noisy["energy/seconds"] / quiet["energy/seconds"]
     assert longer > 5
+    # what is held still is at rest, and not on its way there
+    assert np.abs(balance(noisy)).max() < 1e-3
     power = [rows["energy/bias"][0] / rows["energy/seconds"][0] for rows in (quiet, noisy)]
     assert power[1] == pytest.approx(power[0], rel=0.5)
 

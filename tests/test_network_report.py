@@ -85,8 +85,10 @@ def test_quartic_networks_have_a_report(tmp_path: Path, compiling: Simulator) ->
     run_network(plan, tmp_path / "out", "new", lambda _: None)
     said = words((tmp_path / "out" / "report.html").read_text())
     assert "no closed form with quartic wells" in said
-    assert "conductances as they are made: operating points and paths under isotropic noise." in said
-    assert "Settling" not in said
+    assert (
+        "conductances as they are made: operating points, settling and paths under isotropic noise." in said
+    )
+    assert "a stiff solver of the same equation" in said
 
 
 def test_the_reference_on_the_way_is_exact_propagation() -> None:

@@ -260,7 +260,7 @@ ONE_WIRING = replace(INVERTER, crossed=None)
         (lambda: sized(replace(still_core(), family_name="langevin")), "not langevin. Take --level phase"),
         (lambda: sized(still_core(symmetric=False), "gate"), "directed, and the coupler 'gate'.*another --coupler"),
         (lambda: size(core((1, 2), PAIR, 0.1, detuning=0.1), replace(RING, tuning=""), known_of(RING, INVERTER),
-                      cycles=99, coupler=INVERTER), "no tuning port.*--level lc or phase"),
+                      cycles=99, coupler=INVERTER), "no parameter for tuning.*--level lc or phase"),
         (lambda: sized(still_core(), full_scale=0.5), r"\d+ of 48 weights are beyond.*--full-scale 1\.\d+, or --clip"),
         (lambda: sized(still_core(), bits=4), "has 3 legs, not 4"),
         (lambda: sized(still_core(), known=without("crossed")), "no coupling function of 'inverter:crossed'"),

@@ -39,6 +39,13 @@ _MOS1 = frozenset(
     kf af""".split()  # noqa: SIM905
 )
 
+# what Spectre takes for the beginning of a statement, where an element's name stands
+_STATEMENTS = frozenset(
+    """ahdl_include altergroup correlate else end ends export for function global ic if include inline invisible
+    library local march model nodeset parameters paramset plot print protect real return save section sens simulator
+    statistics subckt to truncate unprotect vary""".split()  # noqa: SIM905
+)
+
 
 class SpectreExpressionPrinter(ExpressionPrinter):
     """SymPy to Spectre's expressions. Integer powers stay products."""
@@ -78,8 +85,15 @@ def in_spice(lines: Sequence[str]) -> str:
 
 
 def spectre_element_lines(element: Element) -> list[str]:
-    """An element as one logical line: name (nodes) master parameters."""
-    head = f"{full_name(element).lower()} ({_nodes(element.nodes)})"
+    """An element as one logical line: name (nodes) master parameters.
+
+    Raises:
+        ValueError: with its letter in front, the element's name is a word of Spectre's own.
+    """
+    name = full_name(element).lower()
+    if name in _STATEMENTS:
+        raise ValueError(f"Spectre reads {name!r} as a statement of its own: give the element another name")
+    head = f"{name} ({_nodes(element.nodes)})"
     match element:
         case Resistor(value=value):
             return [f"{head} resistor r={spectre_value(value)}"]
@@ -88,7 +102,7 @@ def spectre_element_lines(element: Element) -> list[str]:
         case Inductor(value=value, initial=initial):
             return [f"{head} inductor l={spectre_value(value)}{_initial(initial)}"]
         case Transconductance(nodes=nodes, controls=controls, value=value):
-            head = f"{full_name(element).lower()} ({_nodes((*nodes, *controls))})"
+            head = f"{name} ({_nodes((*nodes, *controls))})"
             return [f"{head} vccs gm={spectre_value(value)}"]
         case Behavioural():
             current = current_text(element, SpectreExpressionPrinter, _name, "$time", str.lower, _sensed)

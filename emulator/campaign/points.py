@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from emulator.acquire import check_converter
 from emulator.campaign.names import NAMES, in_words, meaning_of, name_at, nested, value_of
-from emulator.cells import BUILT_IN, find_cell
+from emulator.cells import BUILT_IN
 from emulator.characterize import identity
 from emulator.chip import build
-from emulator.levels import PHASE
+from emulator.levels import PHASE, level_cell
 from emulator.settings import WHILE_RUNNING, RunSettings, settings_for
 from netlists.core import AnalogCore
 from netlists.non_idealities import SAYS_HOW
@@ -114,21 +114,24 @@ def _checked(core: AnalogCore, settings: RunSettings, tried: dict[object, str]) 
     """
     check_converter(core, settings.scaling, settings.adc)
     asked, told = settings.non_idealities, settings.oscillator
-    kind = (id(core), settings.level, told, frozenset(asked.in_force), asked.bits, asked.quantizer)
+    kind = (
+        id(core), settings.level, told, frozenset(asked.in_force), asked.bits, asked.quantizer, asked.corner,
+        asked.temperature,
+    )  # fmt: skip
     if kind not in tried:
         build(core, settings)
         own = settings.level not in (PHASE, *BUILT_IN)
-        tried[kind] = cell_identity(settings.level, told.trust_includes) if own else ""
+        tried[kind] = cell_identity(settings) if own else ""
     return tried[kind]
 
 
-def cell_identity(level: str, trust_includes: bool) -> str:
-    """Of the cell that a level's file describes.
+def cell_identity(settings: RunSettings) -> str:
+    """Of the cell that the level's file describes, at the corner and temperature of the settings.
 
     Raises:
         CellFileError: it can't be used.
     """
-    return identity(find_cell(level, trust_includes=trust_includes))
+    return identity(level_cell(settings))
 
 
 def _refused(error: Mapping[str, Any], given: Flat, table: Mapping[str, str]) -> str:

@@ -329,7 +329,7 @@ def prepare(item: Item, path: Path) -> None:
     """
     check_circumstances(item)
     told = item.settings
-    if item.cell and item.cell != cell_identity(told.level, told.oscillator.trust_includes):
+    if item.cell and item.cell != cell_identity(told):
         raise FileChanged(f"{told.level}: is another cell here than where the campaign began")
     _plan(item, path)
 

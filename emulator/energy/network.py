@@ -80,14 +80,13 @@ def network_energy(circuit: NetworkCircuit, force: Array, time: Array, states: A
 
 
 def until(time: Array, states: Array, end: float, longer: float = 0.0) -> tuple[Array, Array]:
-    """A transient cut off at a model time (NaN: not at all), and held as it is then for ``longer``."""
-    if np.isfinite(end) and end < time[-1]:
-        last = np.array([np.interp(end, time, column) for column in states.T])
-        kept = time < end
-        time, states = np.append(time[kept], end), np.vstack([states[kept], last])
-    if longer > 0:
-        time, states = np.append(time, time[-1] + longer), np.vstack([states, states[-1:]])
-    return time, states
+    """A transient up to a model time (NaN: all of it) and ``longer`` beyond: as it goes on, and held as it ends."""
+    stop = (end if np.isfinite(end) else float(time[-1])) + longer
+    if stop == time[-1]:
+        return time, states
+    last = np.array([np.interp(stop, time, column) for column in states.T])
+    kept = time < stop
+    return np.append(time[kept], stop), np.vstack([states[kept], last])
 
 
 def network_figure(
@@ -107,7 +106,7 @@ def network_figure(
     left = converter_volts * rows["energy/bias_charge"] - rows["energy/bias"]
     converters = over_samples(left)
     if nodes is None or couplers is None or converters is None:
-        return NotThere("no input has an energy: none was let settle, or its wells are quartic")
+        return NotThere("no input has an energy: none was let settle")
     if converters.joules < 0:
         return NotThere(
             f"at {converter_volts:g} V converters would take less than they give: they need a higher supply"
@@ -133,9 +132,10 @@ def network_figure(
 
 
 def balance(rows: Mapping[str, Array]) -> Array:
-    """(S,) what is lost and stored over what is given, less 1: how far the books are from closing."""
+    """(S,) what is lost and stored over what is given, less 1: how far books are from closing; NaN if nothing is."""
     given = rows["energy/bias"] + rows["energy/own"] + rows["energy/couplings"]
-    return np.asarray((rows["energy/heat"] + rows["energy/stored"]) / given - 1)
+    ended = rows["energy/heat"] + rows["energy/stored"]
+    return np.asarray(np.divide(ended, given, out=np.full(len(given), np.nan), where=given != 0) - 1)
 
 
 def network_measured(results: NetworkResults) -> EnergyFigure | NotThere:

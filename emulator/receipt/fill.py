@@ -16,7 +16,7 @@ from emulator.core_facts import CORE, TAU, CoreFacts
 from emulator.departures import said as departures_said
 from emulator.energy.figure import Kind
 from emulator.estimate import resampled, rms, share_of_codes
-from emulator.levels import LC, PHASE, RING
+from emulator.levels import LC, PHASE, RING, THERMAL
 from emulator.quality import FEWEST
 from emulator.receipt.common import NO_FAMILY, NO_SETTINGS, files_of, only_in, training_of
 from emulator.receipt.energies import energies
@@ -169,17 +169,18 @@ def _precision(run: Run) -> Precision:
                 value=settings.non_idealities.bits or "full precision", origin=origin
             )
         ),
-        noise_model=unsaid if forces is None else text(_noise(forces), "run"),
+        noise_model=unsaid if forces is None else text(_noise(forces, run.level), "run"),
         non_idealities=unsaid if forces is None else Entries(
             value=forces or {"none": "the chip and its converter are ideal"}, origin="run"
         ),
     )  # fmt: skip
 
 
-def _noise(forces: Mapping[str, str]) -> str:
+def _noise(forces: Mapping[str, str], level: str) -> str:
     kinds = {
         "noise": "white noise on every state, sigma {}",
-        "temperature": "thermal noise of circuit elements at {}",
+        # of other cells it is the temperature of the elements' equations
+        **({"temperature": "thermal noise of circuit elements at {}"} if level in THERMAL else {}),
         "phase_noise": "in all, phases diffuse by {}",
         "noise_step": "on a grid of {}",
     }

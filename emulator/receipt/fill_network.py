@@ -47,7 +47,7 @@ from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.network_file import NetworkFile
 
-_NOT_SETTLED = "no input's settling was simulated (--settle), or wells are quartic"
+_NOT_SETTLED = "no input's settling was simulated (--settle)"
 _NEGATIVE = {
     "ideal": "voltage-controlled sources where a conductance is negative",
     "passive": "no negative conductance",
@@ -167,8 +167,8 @@ def _time(
 
     def settling(known: NetworkRunSettings, _: Origin) -> Fact:
         if not len(settled):
-            tried = np.isfinite(results.rows["settling/slowest"]).any()
-            return missing("no input settled to 1 % while it was simulated" if tried else _NOT_SETTLED)
+            tried = "no input settled to 1 % while it was simulated"
+            return missing(tried if _settled(results) else _NOT_SETTLED)
         seconds = float(np.median(settled)) * known.circuit.scaling.tau
         return real(seconds, "computed", f"over {len(settled)} inputs")
 
@@ -213,18 +213,26 @@ def _simulation(results: NetworkResults, settings: Known[NetworkRunSettings]) ->
 
 
 def _fidelity(results: NetworkResults) -> NetworkFidelity:
-    rows = results.rows
+    rows, settled = results.rows, _settled(results)
     codes = share_of_codes(rows["readout/codes_within_1lsb"], rows["readout/codes"].shape[1])
     return NetworkFidelity(
         inputs=integer(results.inputs, "run"),
         accepted=integer(int(rows["verdict/accepted"].sum()), "run"),
         rest_error=_worst(rows["rest/error"], "no operating point was found"),
         rest_error_trained=_worst(rows["rest/error_network"], "the trained network has several equilibria"),
-        rate_error=_worst(rows["settling/rate_error"], _NOT_SETTLED),
+        rate_error=_worst(rows["settling/rate_error"], "no mode's rate was measured" if settled else _NOT_SETTLED),
+        path_error=_worst(
+            rows["settling/path_error"], "wells are quadratic: rates say it all" if settled else _NOT_SETTLED
+        ),
         covariance_error=_worst(rows["equilibrium/covariance_error"], "no equilibrium was sampled under noise"),
         noise_defect=_worst(rows["equilibrium/defect"], "no equilibrium was sampled under noise"),
         codes_within_1lsb=estimated(codes, FEWEST),
     )  # fmt: skip
+
+
+def _settled(results: NetworkResults) -> bool:
+    """Whether the settling of any input was simulated."""
+    return bool(np.isfinite(results.rows["settling/row_time"]).any())
 
 
 def _worst(values: Any, reason: str) -> Fact:
@@ -252,15 +260,16 @@ def _energy(results: NetworkResults, groups: Mapping[str, Any]) -> NetworkEnergy
         return NetworkEnergy(
             measured_silicon=missing(NO_SILICON), circuit_simulation=simulated, extrapolation=modelled
         )
+    judge = NetworkFacts.judge(results.attributes)
     return NetworkEnergy(
         measured_silicon=missing(NO_SILICON),
-        circuit_simulation=_claim(found.simulated(), **groups),
-        extrapolation=_claim(found, **groups),
+        circuit_simulation=_claim(found.simulated(), judge, **groups),
+        extrapolation=_claim(found, judge, **groups),
     )
 
 
 def _claim(
-    found: EnergyFigure, *, substrate: NetworkSubstrate, precision: NetworkPrecision, time: NetworkTime,
+    found: EnergyFigure, judge: str, *, substrate: NetworkSubstrate, precision: NetworkPrecision, time: NetworkTime,
     readout: NetworkReadout, fidelity: NetworkFidelity, **_: Any,
 ) -> Claim:  # fmt: skip
     """An energy with what it holds under."""
@@ -274,5 +283,5 @@ def _claim(
         precision=f"forces' converters {value_of(precision.bias_bits) or 'not recorded'}, a readout of "
         f"{value_of(readout.adc_bits) or 'unknown'} bits",
         workload=f"one input of {value_of(substrate.nodes)} nodes{waited}",
-        fidelity_target=f"as linear algebra says: {value_of(fidelity.accepted)} of {value_of(fidelity.inputs)} inputs",
+        fidelity_target=f"as {judge} says: {value_of(fidelity.accepted)} of {value_of(fidelity.inputs)} inputs",
     ))  # fmt: skip

@@ -79,10 +79,12 @@ class NetworkSimulation(Frozen):
 
 
 class NetworkFidelity(Frozen):
-    """What the equilibria came to, against linear algebra."""
+    """What the equilibria came to, against linear algebra, or a reference of quartic wells."""
 
     inputs: Counted = Field(title="inputs run", description="in the results")
-    accepted: Counted = Field(title="accepted", description="inputs that are as linear algebra says")
+    accepted: Counted = Field(
+        title="accepted", description="inputs that are as linear algebra or the reference says"
+    )
     rest_error: Figure = Field(
         title="operating point", description="relative, against the conductances as made, worst input"
     )
@@ -91,7 +93,13 @@ class NetworkFidelity(Frozen):
     )
     rate_error: Figure = Field(
         title="rates of the modes",
-        description="relative, against the spectrum as made, largest error of any input",
+        description="relative, against the spectrum as made (with quartic wells the Jacobian's at rest), largest error "
+        "of any input",
+    )
+    path_error: Figure = Field(
+        title="on the way to rest",
+        description="with quartic wells: largest distance of a node from the reference, over the largest at rest, "
+        "worst input",
     )
     covariance_error: Figure = Field(
         title="covariance", description="Frobenius, relative to its closed form, worst input"

@@ -16,6 +16,7 @@ from netlists.bias import BiasConverter
 from netlists.conductances import ConductanceError, Conductances, conductances, realised
 from netlists.core import Array
 from netlists.design import Analysis, Design, Transient
+from netlists.dialects.ngspice_near import write_near_deck
 from netlists.dialects.ngspice_sweep import write_sweep_deck
 from netlists.dialects.write import write_design_deck
 from netlists.network import LangevinNetwork, NetworkError, require_confining, spectrum
@@ -129,14 +130,19 @@ class CircuitSolver:
 
 
 def operating_points(
-    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array
-) -> tuple[Array, Simulation]:
+    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array | None = None
+) -> tuple[Array, Simulation]:  # fmt: skip
     """(S, N) operating points under (S, N) forces, in model units, and the last simulation.
+
+    Where there can be several, ``near`` (S, N) are states next to those that are meant: from 0 on, an operating point
+    would be any of them, saddles not excepted.
 
     Raises:
         BiasError: forces beyond the converters' full scale.
         CircuitFailed: no operating point was found.
     """
+    if near is not None:
+        return _operating_points_near(simulator, ability, circuit, biases, near)
     design = network_design(circuit, None, operating_point(circuit.scaling))
     counts = circuit.inventory(design.bench)
     found = []
@@ -153,6 +159,21 @@ def operating_points(
         simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
         found.append(circuit.states(simulation.values))
     return np.concatenate(found), simulation
+
+
+def _operating_points_near(
+    simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array
+) -> tuple[Array, Simulation]:
+    """An analysis each: a sweep would go on from where the input before has its own."""
+    analysis, found = operating_point(circuit.scaling), []
+    for bias, state in zip(biases, near, strict=True):
+        design = with_klu(network_design(circuit, bias, analysis), ability)
+        counts = circuit.inventory(design.bench)
+        text = write_near_deck(design, circuit.volts(state))
+        deck = Deck(text, circuit.wires, None, counts.devices, counts.unknowns)
+        simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
+        found.append(circuit.states(simulation.values[0]))
+    return np.stack(found), simulation
 
 
 def element_deck(

@@ -50,7 +50,7 @@ def _newton(matrix: Array, quartic: Array, bias: Array) -> Array:
     x = np.zeros_like(bias)
     for _ in range(MOST_STEPS):
         slope = matrix @ x + 4 * quartic * x**3 - bias
-        step = np.linalg.solve(matrix + np.diag(12 * quartic * x**2), slope)
+        step = np.linalg.solve(jacobian(matrix, quartic, x), slope)
         if np.abs(step).max() <= STEP_TOLERANCE * np.abs(x).max():
             return x - step
         length, here, descent = 1.0, potential(x), float(slope @ step)
@@ -61,9 +61,33 @@ def _newton(matrix: Array, quartic: Array, bias: Array) -> Array:
     raise ArithmeticError(f"Newton's method found no equilibrium in {MOST_STEPS} steps")
 
 
+def equilibrium_near(matrix: Array, quartic: Array, force: Array, near: Array) -> Array | None:
+    """(N,) state next to another at which b = M x + 4 J4 x³, by Newton's method; None if that leads to none.
+
+    M, (N, N), need not be symmetric, nor the equilibrium stable. Where there is no quartic one step is exact.
+    """
+    x, reach = near, float(np.abs(near).max())
+    for _ in range(MOST_STEPS):
+        left = force - matrix @ x - 4 * quartic * x**3
+        slope = jacobian(matrix, quartic, x)
+        try:
+            step = np.linalg.solve(slope, left)
+        except np.linalg.LinAlgError:  # flat in some direction, in which nothing pushes or nothing is known
+            step = np.linalg.lstsq(slope, left)[0]
+        x = x + step
+        if not quartic.any() or np.abs(step).max() <= STEP_TOLERANCE * max(reach, float(np.abs(x).max())):
+            return np.asarray(x)
+    return None
+
+
+def jacobian(matrix: Array, quartic: Array, state: Array) -> Array:
+    """(N, N) derivative of M x + 4 J4 x³ at a state (N,): its eigenvalues are the local rates of relaxation."""
+    return np.asarray(matrix + np.diag(12 * quartic * state**2))
+
+
 def hessian(network: LangevinNetwork, state: Array) -> Array:
     """(N, N) curvature of the potential at a state (N,): M where there is no quartic."""
-    return network.matrix + np.diag(12 * network.quartic * state**2)
+    return jacobian(network.matrix, network.quartic, state)
 
 
 def rates_at(network: LangevinNetwork, state: Array) -> Array:

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.netlist_files import Dialect, NetlistError
+from emulator.reference import ReferenceFailed
 from emulator.thermo.circuit import NetworkSettings, circuit_of
+from emulator.thermo.descent import SETTLING, descent
 from netlists.bilinear import wiring
 from netlists.core import Array
 from netlists.dialects.write import write_design_files
+from netlists.network import LangevinNetwork, NetworkError
 from netlists.network_circuit import NetworkCircuit
 from netlists.network_design import network_design, settling
 from netlists.network_file import Substrate
 
-TIME_CONSTANTS = 10.0  # of the slowest mode, that the bench runs for
+TIME_CONSTANTS = 10.0  # that the bench runs for: of the slowest mode, or of what a way through wells takes
 OWN_BIAS = "bias"  # in place of a split's name: the one that the file holds
 
 
@@ -74,14 +77,13 @@ def network_netlist(
     if sample >= len(biases):
         raise NetlistError(f"--sample {sample}: there are {len(biases)} inputs {name!r}, counted from 0")
     circuit, remarks = circuit_of(substrate.network, settings, float(np.abs(biases).max()))
-    slowest = float(np.abs(np.linalg.eigvals(circuit.conductances.matrix()).real).min())
-    duration = TIME_CONSTANTS / slowest
+    duration = bench_duration(substrate.network, circuit, biases[sample])
     design = network_design(
         circuit, biases[sample], settling(circuit.scaling, duration, reltol),
         notes=(
             *(f"{what}: {value}" for what, value in [*counted_facts(circuit, biases[sample]), *_wiring_facts(circuit)]),
             f"Input {sample} of {name}: its force steps from 0 at time 0, and the run lasts {TIME_CONSTANTS:g} time "
-            f"constants of the slowest mode",
+            f"constants {'of the slowest mode' if not substrate.network.quartic.any() else 'of its way to rest'}",
         ),
     )  # fmt: skip
     try:
@@ -90,6 +92,22 @@ def network_netlist(
         raise NetlistError(str(error)) from error
     facts = [*counted_facts(circuit, biases[sample]), *circuit_facts(circuit, duration)]
     return NetworkNetlist(circuit.title, files, tuple(facts), remarks)
+
+
+def bench_duration(network: LangevinNetwork, circuit: NetworkCircuit, bias: Array) -> float:
+    """Model time that the bench runs for under (N,) forces.
+
+    Raises:
+        NetworkError: it comes to no rest.
+    """
+    matrix = circuit.conductances.matrix()
+    if not network.quartic.any():
+        return TIME_CONSTANTS / float(np.abs(np.linalg.eigvals(matrix).real).min())
+    try:
+        way = descent(network, circuit.forces(bias), matrix)
+    except ReferenceFailed as failure:
+        raise NetworkError(f"with its quartic wells it comes to no rest: {failure}") from failure
+    return TIME_CONSTANTS / SETTLING * way.duration
 
 
 def circuit_facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netlists.network_file import Substrate
 from netlists.printable import printable
@@ -24,7 +28,7 @@ class NetworkFacts(BaseModel):
     quartic: int = Field(ge=0, description="nodes in a quartic well")
     kt: float
     slowest_rate: float = Field(
-        gt=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
+        ge=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
     )
     fastest_rate: float = Field(description="largest eigenvalue of M, per model time unit")
     interface_parameters: int | None = Field(None, description="None: no digital interface")
@@ -51,6 +55,14 @@ class NetworkFacts(BaseModel):
             fastest_rate=spectrum.largest,
             interface_parameters=None if interface is None else interface.parameters,
         )  # fmt: skip
+
+    @staticmethod
+    def judge(attributes: Mapping[str, Any]) -> str:
+        """What says where inputs rest, of results with these attributes."""
+        with suppress(KeyError, ValidationError):  # of an earlier version
+            if NetworkFacts.model_validate_json(str(attributes[NETWORK])).quartic:
+                return "the reference"
+        return "linear algebra"
 
     @property
     def nodes(self) -> int:

@@ -11,7 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
+from emulator.reference import ReferenceFailed
 from emulator.thermo.circuit import NetworkSettings, circuit_of
+from emulator.thermo.descent import Descent, descent
 from emulator.thermo.netlist import forces_of
 from emulator.thermo.sampling import Injection, injection
 from netlists.core import Array
@@ -57,6 +59,7 @@ class Plan:
         circuit: the network as a circuit.
         drive: the noise, or None.
         remarks: what a user should be told.
+        descents: with quartic wells the way of each input to rest, as the conductances are made; else none.
     """
 
     file: NetworkFile
@@ -66,6 +69,7 @@ class Plan:
     circuit: NetworkCircuit
     drive: Injection | None
     remarks: tuple[str, ...]
+    descents: tuple[Descent, ...] = ()
 
     @property
     def network(self) -> LangevinNetwork:
@@ -84,17 +88,36 @@ class Plan:
 
     @cached_property
     def slowest(self) -> float:
-        """Rate of the slowest mode as made."""
+        """Rate of the slowest mode of M as made, below 0 or above."""
         return float(np.abs(np.linalg.eigvals(self.matrix).real).min())
+
+    @property
+    def several(self) -> bool:
+        """Whether there can be several equilibria."""
+        return bool(self.descents) and _smallest(self.matrix) <= 0
+
+    @property
+    def checks_dynamics(self) -> bool:
+        """Whether the circuit should move as its conductances say: an amplifier's pole is in none of them."""
+        return self.circuit.technology.name != "ota"
+
+    @property
+    def judge(self) -> str:
+        """What says where inputs rest."""
+        return "the reference" if self.descents else "linear algebra"
 
     @cached_property
     def adc(self) -> AdcSettings:
         """The converter: its full scale as asked for, or what visible nodes take at rest over all inputs, and more."""
         reach = self.settings.adc_range
         if reach is None:
-            visible = np.linalg.solve(self.matrix, self.forces.T)[self.network.visible]
+            rests = np.stack([each.rest for each in self.descents]) if self.descents else self._linear()
+            visible = rests[:, self.network.visible]
             reach = HEADROOM * float(np.abs(visible).max()) or 1.0
         return AdcSettings(bits=self.settings.adc_bits, low=-reach, high=reach)
+
+    def _linear(self) -> Array:
+        return np.asarray(np.linalg.solve(self.matrix, self.forces.T).T)
 
 
 def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
@@ -112,9 +135,28 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
     circuit, remarks = circuit_of(network, settings.circuit, float(np.abs(biases).max()))
     drive = None
     if settings.noise != "off":
+        if network.spectrum.singular:
+            raise NetworkError(
+                "M is singular: under noise time is counted in time constants of its slowest mode, which has none; "
+                "expected a quadratic well, of either sign, beside the quartic ones"
+            )
         drive = injection(
             network, "isotropic" if settings.noise == "on" else "johnson", settings.seed,
             step=settings.noise_step, made=circuit.conductances, scaling=circuit.scaling,
         )  # fmt: skip
         remarks = (*remarks, *drive.remarks)
-    return Plan(file, settings, name, biases, circuit, drive, remarks)
+    return Plan(file, settings, name, biases, circuit, drive, remarks, _descents(network, circuit, biases))
+
+
+def _descents(network: LangevinNetwork, circuit: NetworkCircuit, biases: Array) -> tuple[Descent, ...]:
+    if not network.quartic.any():
+        return ()
+    matrix = circuit.conductances.matrix()
+    try:
+        return tuple(descent(network, force, matrix) for force in circuit.forces(biases))
+    except ReferenceFailed as failure:
+        raise NetworkError(f"with its quartic wells it comes to no rest: {failure}") from failure
+
+
+def _smallest(matrix: Array) -> float:
+    return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0])

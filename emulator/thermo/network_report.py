@@ -17,10 +17,11 @@ from emulator.page import as_data, page_environment
 from emulator.receipt.model import Receipt
 from emulator.receipt.page import receipt_view
 from emulator.thermo import network_figures
-from emulator.thermo.netlist import circuit_facts
+from emulator.thermo.netlist import bench_duration, circuit_facts
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_results import NetworkResults
-from emulator.thermo.network_row import RATE_TOLERANCE, REST_TOLERANCE, SETTLING
+from emulator.thermo.network_row import REST_TOLERANCE
+from emulator.thermo.network_settling import RATE_TOLERANCE, WINDOW_TOLERANCE, WINDOWS
 from emulator.thermo.scores import decoder_cosine
 from emulator.thermo.sections import over_averages, over_inputs
 from emulator.thermo.thermal import settling
@@ -55,19 +56,25 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         status="pass" if good == total else "mixed" if good else "fail",
         good=good, total=total, split=printable(plan.name), network=plan.network, noise=noise, noise_said=noise_said,
         technology=plan.circuit.technology, sentence=_sentence(plan, results), reasons=_reasons(results),
-        warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks)],
+        warnings=[printable(remark, MOST_WORDS) for remark in (*_lost(record), *plan.remarks, *_close_calls(plan))],
         tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
-        elements=_elements(plan), facts=circuit_facts(plan.circuit, SETTLING / plan.slowest),
+        elements=_elements(plan), facts=circuit_facts(plan.circuit, _bench_duration(plan)),
         settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
         attributes=[
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
         ],
         digest=plan.file.sha256, version=results.attributes.get("emulator_version", ""),
-        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE,
+        averaging=plan.settings.averaging, adc=plan.adc, tolerance=REST_TOLERANCE, judge=plan.judge,
+        wells=bool(plan.descents), windows=WINDOWS, window_tolerance=WINDOW_TOLERANCE,
         receipt=receipt_view(receipt),
     )  # fmt: skip
+
+
+def _bench_duration(plan: Plan) -> float:
+    """Of the netlist beside the report, which is of the first input."""
+    return bench_duration(plan.network, plan.circuit, plan.biases[0])
 
 
 def _lost(record: Mapping[str, Any]) -> list[str]:
@@ -75,6 +82,12 @@ def _lost(record: Mapping[str, Any]) -> list[str]:
     with suppress(KeyError, TypeError):
         return shortcomings(Capabilities(**record["ngspice"]))
     return []
+
+
+def _close_calls(plan: Plan) -> list[str]:
+    """Inputs that settle, from a start that hardly leads where it does."""
+    ways = enumerate(plan.descents[: plan.settings.settle])
+    return [f"input {number}: {way.close_call}" for number, way in ways if way.close_call]
 
 
 def _value(number: float) -> str:
@@ -87,7 +100,8 @@ def _sentence(plan: Plan, results: NetworkResults) -> str:
     done = ["operating points"]
     rates = results.rows["settling/rate_error"]
     # amplifiers with a slow pole relax otherwise, which is no fault of theirs
-    if np.isfinite(rates).any() and np.nanmax(rates) <= RATE_TOLERANCE:
+    paths = results.rows["settling/path_error"]
+    if (np.isfinite(rates).any() and np.nanmax(rates) <= RATE_TOLERANCE) or np.isfinite(paths).any():
         done.append("settling")
     if np.isfinite(results.rows["equilibrium/covariance_error"]).any():
         done.append(f"equilibrium under {NOISES[plan.settings.noise][0]}")
@@ -95,7 +109,7 @@ def _sentence(plan: Plan, results: NetworkResults) -> str:
         done.append(f"paths under {NOISES[plan.settings.noise][0]}")
     said = f"{', '.join(done[:-1])} and {done[-1]}" if len(done) > 1 else done[0]
     of = "All inputs are" if good == total else f"{good} of {total} inputs are"
-    return f"{of} what linear algebra says of the conductances as they are made: {said}."
+    return f"{of} what {plan.judge} says of the conductances as they are made: {said}."
 
 
 def _reasons(results: NetworkResults) -> list[tuple[int, str]]:
@@ -112,7 +126,7 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
     good = int(rows["verdict/accepted"].sum())
     yield (
         f"{good} / {results.inputs}",
-        "inputs as linear algebra says",
+        f"inputs as {plan.judge} says",
         f"{plan.circuit.technology.name} realization",
     )
     trained = rows["rest/error_network"]
@@ -126,11 +140,17 @@ def _tiles(plan: Plan, results: NetworkResults) -> Iterator[tuple[str, str, str]
     times = rows["settling/time"][np.isfinite(rows["settling/time"])]
     if len(times):
         yield f"{times.max():.3g}", "model time until settled to 1 %", _settled_said(plan, results)
-        error = float(np.nanmax(rows["settling/rate_error"]))
+    paths, rates = (
+        rows[name][np.isfinite(rows[name])] for name in ("settling/path_error", "settling/rate_error")
+    )
+    if len(paths):
+        yield _percent(float(paths.max())), "off the reference on the way", "of the largest state at rest"
+    if len(rates):
+        late = " late, next to rest" if plan.descents else ""
         yield (
-            _percent(error),
+            _percent(float(rates.max())),
             "largest error of a mode’s rate",
-            f"{int(rows['settling/modes'].max())} modes measured",
+            f"{int(rows['settling/modes'].max())} modes measured{late}",
         )
     noise, _ = NOISES[plan.settings.noise]
     if plan.drive is None:
@@ -176,9 +196,13 @@ def _decoder_said(plan: Plan, readouts: Array) -> str:
 
 
 def _settled_said(plan: Plan, results: NetworkResults) -> str:
-    if plan.network.quartic.any():
-        return ""
     done = np.isfinite(results.rows["settling/time"])
+    if plan.descents:
+        slowest = min(float(plan.descents[k].rates[0]) for k in np.flatnonzero(done))
+        return f"slowest local rate at rest {slowest:.3g}"
+    done &= results.rows["rest/network"].any(axis=1)  # without a force nothing has to settle
+    if not done.any():
+        return ""
     predicted = max(settling(plan.network, rest[None]).time for rest in results.rows["rest/network"][done])
     return f"{predicted:.3g} by linear algebra; 1/λ_min is {1 / plan.slowest:.3g}"
 
@@ -194,11 +218,12 @@ def _drawings(plan: Plan, results: NetworkResults) -> dict[str, str]:
         k = int(done[0])
         time = rows["settling/row_time"][k]
         drawn["settling"] = network_figures.settling(
-            time, rows["settling/visible"][k], _propagated(plan.matrix, rest[k], time)[:, network.visible],
+            time, rows["settling/visible"][k], _wanted(plan, k, rest[k], time)[:, network.visible],
             [plan.circuit.nodes[node] for node in network.visible], float(rows["settling/time"][k]),
         )  # fmt: skip
-        rates = np.sort(np.linalg.eigvals(plan.matrix).real)
-        drawn["spectrum"] = network_figures.time_constants(rates, rows["settling/rates"][k])
+        rates = plan.descents[k].rates if plan.descents else np.sort(np.linalg.eigvals(plan.matrix).real)
+        if rates[0] > 0:  # a saddle has no slowest mode
+            drawn["spectrum"] = network_figures.time_constants(rates, rows["settling/rates"][k])
     measured = rows["equilibrium/variance"][0]
     if np.isfinite(measured).all():
         boltzmann = (
@@ -214,6 +239,13 @@ def _drawings(plan: Plan, results: NetworkResults) -> dict[str, str]:
             rows["averaging/times"][0], rows["averaging/variance"].mean(axis=0), rows["averaging/expected"].mean(axis=0)
         )  # fmt: skip
     return {name: as_data("svg+xml", data) for name, data in drawn.items()}
+
+
+def _wanted(plan: Plan, k: int, rest: Array, times: Array) -> Array:
+    """(R, N) states of the reference on the way of input k from 0 to rest."""
+    if plan.descents:
+        return plan.descents[k].at(times)
+    return _propagated(plan.matrix, rest, times)
 
 
 def _propagated(matrix: Array, rest: Array, times: Array) -> Array:

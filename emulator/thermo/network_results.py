@@ -24,13 +24,29 @@ ROWS: Mapping[str, Column] = {
     "inputs/index": Column("number of the input in its split", kinds="iu"),
     "inputs/force": Column("force on each node, as the sources or converters make it", "N"),
     "rest/circuit": Column("operating point", "N"),
-    "rest/as_made": Column("linear algebra on the conductances as they are made", "N"),
+    "rest/as_made": Column(
+        "linear algebra on the conductances as they are made; with quartic wells where the reference comes to", "N"
+    ),
     "rest/network": Column("the same on the network as it was trained; NaN where it has several equilibria", "N"),
     "rest/error": Column("operating point against the conductances as made, relative"),
     "rest/error_network": Column("operating point against the network as trained, relative"),
-    "settling/rate_error": Column("largest relative error of a mode's measured rate; NaN if not simulated"),
+    "settling/rate_error": Column("largest relative error of a mode's measured rate; NaN if none was"),
     "settling/modes": Column("modes whose rate was measured", kinds="iu"),
     "settling/rates": Column("measured rate of each mode, from the slowest on; NaN if not measured", "N"),
+    "settling/local_rate": Column(
+        "with quartic wells: slowest rate of the Jacobian at rest, per model time; below 0 at a saddle", optional=True
+    ),
+    "settling/path_error": Column(
+        "with quartic wells: largest distance of a node from the reference on the way, over the largest at rest",
+        optional=True,
+    ),
+    "settling/defect": Column(
+        "with quartic wells: the same where the reference starts each of some windows at the circuit's own states; "
+        "the worst", optional=True,
+    ),
+    "settling/sensitivity": Column(
+        "with quartic wells: how much a small perturbation of the start grows on the way, at most", optional=True
+    ),
     "settling/slowest": Column("measured time constant of the slowest of them, model time"),
     "settling/time": Column("until the visible nodes stay within 1 % of rest, model time"),
     "settling/row_time": Column("model time of each row", "R"),
@@ -60,7 +76,7 @@ ROWS: Mapping[str, Column] = {
     "energy/heat": Column("joules that passive elements turn into heat"),
     "energy/stored": Column("joules in the nodes' capacitors at the end"),
     "energy/bias_charge": Column("coulomb that the converters of the forces draw"),
-    "verdict/accepted": Column("whether all that was simulated is what linear algebra says", kinds="b"),
+    "verdict/accepted": Column("whether all that was simulated is as linear algebra or a reference says", kinds="b"),
     "verdict/reason": Column("what is not, in a sentence", kinds="OU"),
     "timing/simulator_cpu": Column("processor seconds of the simulator, the operating points' shared evenly"),
 }  # fmt: skip

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from device_models.adc import digitise
-from emulator.devices import takes_compiled
-from emulator.energy.network import NetworkEnergy, network_energy, until
 from emulator.ngspice import Capabilities
 from emulator.reference import ReferenceFailed
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
-from emulator.thermo.equilibrium import equilibrium
+from emulator.thermo.equilibrium import equilibrium, equilibrium_near
 from emulator.thermo.network_plan import Plan
+from emulator.thermo.network_settling import settling_part
+from emulator.thermo.part import Part, relative
 from emulator.thermo.pathwise import pathwise_defect
-from emulator.thermo.relaxation import relaxation, settling_time
 from emulator.thermo.sampling import (
     Equilibrium,
     averaged,
@@ -27,37 +25,15 @@ from emulator.thermo.sampling import (
     sample_equilibrium,
     variance_error,
 )
-from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array, Index
 from netlists.network import NetworkError
 from netlists.noise import Noise
 
-SETTLING = 8.0  # time constants of the slowest mode that a settling transient lasts
-SETTLED = 0.01
-ROWS = 200
 AVERAGES = (0.3, 1.0, 3.0, 10.0, 30.0)  # time constants of the slowest mode
-REST_TOLERANCE, RATE_TOLERANCE = 1e-6, 0.02
+REST_TOLERANCE = 1e-6
 DEFECT_TOLERANCE = 0.02  # of the spread; the noise grids chosen leave 0.006 or less
-NOT_SIMULATED = NetworkEnergy(*(math.nan,) * 7)
 # times the standard error: of a covariance, whose many elements leave little chance to its norm; of one number
 SPREAD, VARIANCE_SPREAD = 2.0, 4.0
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one simulation adds to an input's row.
-
-    Attributes:
-        rows: dataset to value.
-        faults: what is not as linear algebra says.
-        cpu_s: processor seconds of the simulator.
-        readout: (N,) states that are read out, if it says so.
-    """
-
-    rows: dict[str, Any]
-    faults: list[str] = field(default_factory=list)
-    cpu_s: float = 0.0
-    readout: Array | None = None
 
 
 def input_row(
@@ -72,20 +48,19 @@ def input_row(
         rest: (N,) its operating point.
         cpu_s: processor seconds that took.
     """
-    as_made = rest_as_made(plan.matrix, plan.network.quartic, plan.forces[index], rest)
-    trained, error = _rest_of_network(plan, index), _relative(rest, as_made)
+    as_made = _rest_as_made(plan, index, rest)
+    trained, error = _rest_of_network(plan, index), relative(rest, as_made)
     faults = []
     if not error <= _rest_tolerance(plan, as_made):
         faults.append(f"operating point off by {error:.2g}")
     parts = [
-        # about where it rests itself: next to another point the slopes are of the distance
-        _settling(plan, simulator, ability, index, rest),
+        settling_part(plan, simulator, ability, index, rest),
         _sampling(plan, simulator, ability, index, as_made),
     ]
     visible, shown = plan.network.visible, rest
     values: dict[str, Any] = {
         "inputs/index": index, "inputs/force": plan.forces[index], "rest/circuit": rest, "rest/as_made": as_made,
-        "rest/network": trained, "rest/error": error, "rest/error_network": _relative(rest, trained),
+        "rest/network": trained, "rest/error": error, "rest/error_network": relative(rest, trained),
     }  # fmt: skip
     for part in parts:
         values |= part.rows
@@ -103,10 +78,13 @@ def input_row(
     return {**rows, "verdict/reason": np.array(["; ".join(faults)], dtype=object)}
 
 
-def rest_as_made(matrix: Array, quartic: Array, force: Array, near: Array) -> Array:
-    """(N,) equilibrium of b = M x + 4 J4 x³ next to a state, by one Newton step: exact where there is no quartic."""
-    left = force - matrix @ near - 4 * quartic * near**3
-    return np.asarray(near + np.linalg.solve(matrix + np.diag(12 * quartic * near**2), left))
+def _rest_as_made(plan: Plan, index: int, near: Array) -> Array:
+    """Where the conductances as made rest: with quartic wells, where the way from 0 leads."""
+    if plan.descents:
+        return plan.descents[index].rest
+    found = equilibrium_near(plan.matrix, plan.network.quartic, plan.forces[index], near)
+    assert found is not None  # one step is exact
+    return found
 
 
 def _rest_of_network(plan: Plan, index: int) -> Array:
@@ -116,65 +94,12 @@ def _rest_of_network(plan: Plan, index: int) -> Array:
         return np.full(plan.network.nodes, np.nan)
 
 
-def _relative(found: Array, wanted: Array) -> float:
-    size = float(np.linalg.norm(wanted))
-    return float(np.linalg.norm(found - wanted)) / (size or 1.0)
-
-
 def _rest_tolerance(plan: Plan, rest: Array) -> float:
     """Amplifiers depart from their slope by the square of the signal over their input range."""
     if plan.circuit.technology.name != "ota":
         return REST_TOLERANCE
     volts = float(np.abs(rest).max()) * plan.circuit.scaling.volts
     return REST_TOLERANCE + (volts / plan.settings.circuit.ota.input_range) ** 2
-
-
-def _settling(plan: Plan, simulator: Simulator, ability: Capabilities, index: int, rest: Array) -> Part:
-    """The step from 0 to the input's force."""
-    visible = plan.network.visible
-    rows: dict[str, Any] = {
-        "settling/rate_error": math.nan, "settling/modes": 0, "settling/slowest": math.nan, "settling/time": math.nan,
-        "settling/rates": np.full(plan.network.nodes, math.nan),
-        "settling/row_time": np.full(ROWS, math.nan), "settling/visible": np.full((ROWS, len(visible)), math.nan),
-        **NOT_SIMULATED.rows,
-    }  # fmt: skip
-    # where rates depend on the state, no mode has one on the way
-    if index >= plan.settings.settle or plan.network.quartic.any():
-        return Part(rows)
-    try:
-        run = _settle(plan, simulator, ability, index)
-    except CircuitFailed as failure:
-        return Part(rows, [f"settling: {failure}"])
-    found = relaxation(run, rest, plan.matrix)
-    rows["settling/rates"][found.numbers] = found.measured
-    at = np.clip(np.searchsorted(run.time, np.linspace(0, run.time[-1], ROWS)), 0, len(run.time) - 1)
-    settled = settling_time(run, rest, visible, SETTLED)
-    rows |= {
-        "settling/rate_error": found.error, "settling/modes": len(found.rates), "settling/slowest": found.slowest,
-        "settling/time": settled,
-        "settling/row_time": run.time[at], "settling/visible": run.states[np.ix_(at, visible)],
-    }  # fmt: skip
-    # a readout under noise goes on for its average, at rest on the mean
-    averages = plan.settings.averaging / plan.slowest if plan.drive is not None else 0.0
-    over = until(run.time, run.states, settled, averages)
-    rows |= network_energy(plan.circuit, plan.forces[index], *over).rows
-    # an amplifier's pole is part of the circuit and not of the matrix
-    checked = plan.circuit.technology.name != "ota"
-    wrong = checked and not found.error <= RATE_TOLERANCE
-    faults = [f"a mode's rate is off by {found.error:.2g}"] if wrong else []
-    return Part(rows, faults, run.simulation.statistics.cpu_s)
-
-
-def _settle(plan: Plan, simulator: Simulator, ability: Capabilities, index: int) -> Run:
-    """As compiled cells where the circuit is the equation and there are such, else element by element."""
-    duration, start = SETTLING / plan.slowest, np.zeros(plan.network.nodes)
-    if plan.circuit.technology.name != "ideal" or not takes_compiled(ability):
-        return run_elements(
-            simulator, ability, plan.circuit, plan.biases[index], duration, start, points=ROWS
-        )
-    scaling = plan.circuit.scaling
-    prepared = cells(plan.network, plan.forces[index], duration, ROWS, ability, scaling, matrix=plan.matrix)
-    return run_cells(simulator, prepared, start)
 
 
 def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: int, rest: Array) -> Part:

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emulator.claimed import FolderError, Kind, Mode, describe, described, remove, taken
 from emulator.core_facts import PROVENANCE, told_provenance
 from emulator.doctor import find_capabilities, warnings
@@ -96,12 +98,13 @@ def _simulate(
     status: Status,
 ) -> None:  # fmt: skip
     # of all inputs, finished or not: the last bits of one depend on those before it
-    rests, simulation = operating_points(simulator, ability, plan.circuit, plan.biases)
+    near = np.stack([each.rest for each in plan.descents]) if plan.several else None
+    rests, simulation = operating_points(simulator, ability, plan.circuit, plan.biases, near)
     share = simulation.statistics.cpu_s / len(rests)
     for k in todo:
         row = input_row(plan, simulator, ability, k, rests[k], share)
         write_network_results(out / PART.format(k), NetworkResults(row, identity))
-        status(f"input {k}: {row['verdict/reason'][0] or 'as linear algebra says'}")
+        status(f"input {k}: {row['verdict/reason'][0] or f'as {plan.judge} says'}")
 
 
 def _unpack(folder: Path) -> None:

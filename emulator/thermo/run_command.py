@@ -102,7 +102,7 @@ def run_network_file(weights: Path, out: Path, mode: Mode, given: dict[str, Any]
     for k in failed[:MOST_REASONS].tolist():
         errors.print(Text(plain(f"input {k}: {results.rows['verdict/reason'][k]}")), soft_wrap=True)
     if len(failed):
-        stop(FAILED, f"{len(failed)} of {results.inputs} inputs are not what linear algebra says")
+        stop(FAILED, f"{len(failed)} of {results.inputs} inputs are not what {plan.judge} says")
 
 
 def _say(text: str) -> None:

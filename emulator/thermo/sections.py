@@ -12,6 +12,7 @@ from emulator.energy.estimate import NotThere
 from emulator.energy.floors import thermal_floors
 from emulator.energy.network import balance, network_measured
 from emulator.energy.words import NETWORK_PART_NAMES, between, in_joules
+from emulator.thermo.network_facts import NetworkFacts
 from emulator.thermo.network_plan import NetworkRunSettings
 from emulator.thermo.network_results import NetworkResults
 from netlists.bilinear import wiring
@@ -65,6 +66,10 @@ def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
     for name, dataset, form in [
         ("operating point, against the conductances as made", "rest/error", ".2g"),
         ("operating point, against the trained network", "rest/error_network", ".2g"),
+        ("on the way from 0, against the reference", "settling/path_error", ".2g"),
+        ("  in a window of it", "settling/defect", ".2g"),
+        ("growth of a perturbation of the start", "settling/sensitivity", ".3g"),
+        ("slowest local rate at rest, per model time", "settling/local_rate", ".4g"),
         ("rates of the modes, against the spectrum", "settling/rate_error", ".2%"),
         ("time constant of the slowest mode, model time", "settling/slowest", ".4g"),
         ("settled to 1 %, model time", "settling/time", ".4g"),
@@ -111,8 +116,11 @@ def over_energy(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
         settings = NetworkRunSettings.model_validate_json(str(results.attributes["settings"]))
         for floor in thermal_floors(figure.joules, nodes, visible * settings.adc_bits):
             yield floor.name, in_joules(floor.joules), f"{floor.ratio:.2g} times less"
-    worst = float(np.nanmax(np.abs(balance(results.rows))))
-    yield "given against lost and stored", f"{worst:.1g}", "the worst input's balance, relative"
+    books = np.abs(balance(results.rows))
+    if np.isfinite(books).any():
+        yield (
+            "given against lost and stored", f"{np.nanmax(books):.1g}", "the worst input's balance, relative"
+        )  # fmt: skip
 
 
 def network_run_sections(results: NetworkResults) -> list[Section]:
@@ -136,6 +144,13 @@ def network_run_sections(results: NetworkResults) -> list[Section]:
     energy = [(name, f"{value}, {said}") for name, value, said in over_energy(results)]
     return [
         ("run of a network", [("inputs run", str(results.inputs)), *about]),
-        ("over inputs", [("as linear algebra says", f"{accepted} of {results.inputs}"), *figures, *averages]),
+        (
+            "over inputs",
+            [
+                (f"as {NetworkFacts.judge(results.attributes)} says", f"{accepted} of {results.inputs}"),
+                *figures,
+                *averages,
+            ],
+        ),
         *([("energy of an input", energy)] if energy else []),
     ]
