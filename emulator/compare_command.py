@@ -56,7 +56,7 @@ def compare_command(
 
     with unusable_input():
         try:
-            found, files = compare_files(
+            found, receipts, files = compare_files(
                 (first, second), features, out, span=data_range, data_samples=data_samples, resamples=resamples,
                 permutations=permutations, neighbours=neighbours, seed=seed,
             )  # fmt: skip
@@ -65,7 +65,7 @@ def compare_command(
     for remark in found.remarks:
         warn(remark)
     if as_json:
-        typer.echo(json.dumps(json_of(found), indent=2))
+        typer.echo(json.dumps(json_of(found, receipts), indent=2))
     else:
         for line in side_lines(found):
             console.print(Text(line), soft_wrap=True)

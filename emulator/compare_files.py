@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emulator.classifier import ClassifierError
+from emulator.compare_receipts import Receipts, receipts_of
 from emulator.compare_report import metric_rows, pair_rows, write_comparison
 from emulator.comparison import Comparison, compare
 from emulator.features import FeaturesError, find_extractor
@@ -23,8 +24,8 @@ CLASSIFIER_FILE = "classifier.h5"
 def compare_files(
     given: tuple[str, str], features: str, out: Path | None, *, span: Span | None, data_samples: int,
     resamples: int, permutations: int, neighbours: int, seed: int,
-) -> tuple[Comparison, list[Path]]:  # fmt: skip
-    """Compares two files and writes what was found into ``out``, if there is one.
+) -> tuple[Comparison, Receipts, list[Path]]:  # fmt: skip
+    """Compares two files and their receipts, and writes what was found into ``out``, if there is one.
 
     Raises:
         CompareError: what was given can't be used; nothing was written but a classifier that was trained.
@@ -39,7 +40,8 @@ def compare_files(
         )
     except (ResultsError, ImagesError, FeaturesError, ClassifierError) as error:
         raise CompareError(str(error)) from error
-    return found, [] if out is None else write_comparison(out, found)
+    receipts = receipts_of(first, second)
+    return found, receipts, [] if out is None else write_comparison(out, found, receipts)
 
 
 def tables(comparison: Comparison) -> list[Table]:

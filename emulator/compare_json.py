@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from emulator.compare_receipts import Receipts
+from emulator.compare_receipts import as_json as receipts_as_json
 from emulator.comparison import Comparison
 from emulator.permutation import ALPHA
 from emulator.quality import LEVEL, Metric
@@ -18,7 +20,7 @@ from emulator.sides import Side
 FORMAT, VERSION = "ais-comparison", 1
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: Comparison, receipts: Receipts) -> dict[str, Any]:
     """All figures; what is not known is null."""
     quality, test, pairs = comparison.quality, comparison.test, comparison.pairs
     metrics = {
@@ -57,6 +59,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             "precision_expected": test.precision, "recall_expected": test.recall,
         },
         "samples": None if pairs is None else {f.name: getattr(pairs, f.name).tolist() for f in fields(pairs)},
+        "receipts": receipts_as_json(receipts),
     }  # fmt: skip
     return {name: _plain(value) for name, value in found.items()}
 

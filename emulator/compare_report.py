@@ -13,6 +13,7 @@ import numpy as np
 
 from emulator import compare_figures, images
 from emulator.compare_json import as_json, side_facts
+from emulator.compare_receipts import Receipts, receipts_view
 from emulator.comparison import Comparison, share
 from emulator.conclusion import figure, percent
 from emulator.page import Tile, as_data, page_environment
@@ -29,15 +30,15 @@ DISTANCES = {"sliced_wasserstein": "sliced Wasserstein", "energy": "energy dista
 SHARES = ("precision", "recall")
 
 
-def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
+def write_comparison(folder: Path, comparison: Comparison, receipts: Receipts) -> list[Path]:
     """Writes the three files and returns their paths.
 
     Raises:
         OSError: one could not be written.
     """
-    write_text_whole(folder / JSON, json.dumps(as_json(comparison), indent=2) + "\n")
+    write_text_whole(folder / JSON, json.dumps(as_json(comparison, receipts), indent=2) + "\n")
     write_bytes_whole(folder / PICTURE, compare_figures.overview(comparison))
-    write_text_whole(folder / PAGE, _page(comparison))
+    write_text_whole(folder / PAGE, _page(comparison, receipts))
     return [folder / name for name in (PAGE, PICTURE, JSON)]
 
 
@@ -108,7 +109,7 @@ def pair_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _page(comparison: Comparison) -> str:
+def _page(comparison: Comparison, receipts: Receipts) -> str:
     drawn = {"shares": compare_figures.shares(comparison), "distances": compare_figures.distances(comparison),
              "plane": compare_figures.scatter(comparison)}  # fmt: skip
     if comparison.test is not None:
@@ -134,6 +135,7 @@ def _page(comparison: Comparison) -> str:
         sides=[list(_facts(side)) for side in (comparison.first, comparison.second)],
         features=[("features", comparison.quality.features), ("meaning", comparison.extractor.meaning),
                   ("number", str(comparison.quality.dimensions)), *comparison.extractor.facts.items()],
+        receipts=receipts_view(receipts),
         drawings={name: as_data("svg+xml", data) for name, data in drawn.items()},
         version=version("ais-emulator"),
     )  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import json
 import platform
 import queue
 import sys
@@ -17,13 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from emulator.claimed import Mode
-from emulator.core_facts import CORE, PROVENANCE, TAU, CoreFacts, told_provenance
-from emulator.departures import departures
 from emulator.doctor import find_capabilities
-from emulator.energy.metering import ATTRIBUTE
 from emulator.folder import OutputFolder, claim
 from emulator.ngspice import Capabilities
 from emulator.plan import Plan, make_plan
@@ -33,11 +26,11 @@ from emulator.receipt.model import write_receipt
 from emulator.receipt.sources import Sources
 from emulator.results import Columns, Results, gather, write_results
 from emulator.sample import run_sample
-from emulator.settings import WHILE_RUNNING, RunSettings
+from emulator.settings import RunSettings
 from emulator.simulator import Simulator
+from emulator.told import identity_of, told
 from netlists.as_built_facts import facts
 from netlists.files import write_text_whole
-from netlists.printable import printable
 from netlists.weights import Weights, read_weights
 
 _WAIT_S = 0.5
@@ -74,7 +67,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
     with Simulator() as first:  # asked for its abilities, it is also the first to simulate
         ability = find_capabilities(first)
         plan = make_plan(weights, settings, ability, first, observer.status)
-        identity = _identity(plan, ability)
+        identity = identity_of(plan, ability)
         with claim(out, mode, identity) as folder:
             folder.describe(**_circumstances(plan, ability, folder.described()))
             _write_netlist(plan, folder)
@@ -82,7 +75,7 @@ def run(weights_path: Path, settings: RunSettings, out: Path, mode: Mode, observ
             todo = [sample for sample in range(settings.samples) if sample not in done]
             observer.planned(settings.samples, len(todo), ability, plan.realisation)
             done |= _simulate_all(plan, folder, todo, observer, first)
-            results = gather(list(done.values()), identity | _told(plan))
+            results = gather(list(done.values()), identity | told(plan))
             folder.finish(results)
             folder.describe(state="finished", finished=_now())
             write_receipt(folder.receipt, receipt_from(Sources(results, folder.described())))
@@ -155,69 +148,6 @@ def _write_netlist(plan: Plan, folder: OutputFolder) -> None:
         write_text_whole(folder.netlist / name, text)
 
 
-def _identity(plan: Plan, ability: Capabilities) -> dict[str, Any]:
-    """What bears on the numbers: hashes, versions, options, settings; flat, for attributes and comparison."""
-    # what devices were taken counts, not how they were asked for
-    asked = {"devices", "jacobian"}
-    settings = plan.settings.model_dump(mode="json", exclude=set(WHILE_RUNNING | asked))
-    netlist = plan.realisation.deck(np.zeros(plan.weights.core.nodes), plan.noise(0)).text
-    return {
-        "weights_sha256": plan.weights.sha256,
-        "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(),
-        "emulator_version": version("ais-emulator"),
-        "ngspice_version": str(ability.version),
-        "ngspice_options": plan.realisation.options.model_dump_json(),
-        "seed": settings.pop("seed"),
-        "level": settings.pop("level"),
-        "devices": plan.realisation.devices,
-        "jacobian": plan.realisation.jacobian,
-        "family": plan.weights.core.family_name,
-        "settings": json.dumps(settings),
-        "non_idealities": json.dumps(departures(plan.settings) | _noise(plan)),
-    }
-
-
-def _noise(plan: Plan) -> dict[str, Any]:
-    """Value and unit of the noise, in the state's own unit, and of its grid, whoever chose it."""
-    asked, step = plan.settings.non_idealities.noise, plan.realisation.noise_step
-    if step is None:
-        return {}
-    unit = plan.weights.core.family.state.unit
-    said = f"{'' if unit == '1' else f'{unit} '}per root of model time unit"
-    whole = plan.realisation.phase_noise
-    return {
-        **({"noise": {"value": asked, "unit": said}} if asked else {}),
-        # thermal noise of elements is in it
-        **({"phase_noise": {"value": whole, "unit": said}} if whole not in (None, asked) else {}),
-        "noise_step": {"value": step, "unit": "model time units"},
-    }
-
-
-def _told(plan: Plan) -> dict[str, str]:
-    """What results say beyond their identity."""
-    core = plan.weights.core
-    told = {
-        "weights": printable(plan.weights.path.name),
-        "readout": core.readout,
-        CORE: CoreFacts.of(core).model_dump_json(),
-        PROVENANCE: told_provenance(plan.weights.provenance),
-        TAU: repr(plan.realisation.tau),
-    }
-    if core.image_shape is not None:
-        told["image_shape"] = f"{core.image_shape[0]} x {core.image_shape[1]}"
-    if done := facts(plan.built):
-        told["as_built"] = json.dumps(dict(done))
-    if plan.realisation.metering is not None:
-        told[ATTRIBUTE] = plan.realisation.metering.model_dump_json()
-    if plan.realisation.rungs:
-        rungs = [
-            {"name": rung.name, "assumption": rung.assumption, "predicted": rung.predicted}
-            for rung in plan.realisation.rungs
-        ]
-        told["ladder"] = json.dumps(rungs)
-    return told
-
-
 def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any]) -> dict[str, Any]:
     """How the run was made; ``before`` is what ``run.json`` says already."""
     resumed = list(before.get("resumed", []))
@@ -236,7 +166,7 @@ def _circumstances(plan: Plan, ability: Capabilities, before: Mapping[str, Any])
         },
         "ngspice": vars(ability),
         "as_built": dict(facts(plan.built)),
-        "told": _told(plan),
+        "told": told(plan),
         "devices": _devices(plan.realisation, before.get("devices", {}).get("remarks", [])),
         "versions": {
             "python": platform.python_version(),

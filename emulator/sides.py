@@ -50,6 +50,7 @@ class Side:
         left_out: samples without codes, which are not here.
         facts: what else there is to know, in words.
         remarks: what was taken for granted.
+        results: the file of the run that the samples are of; None of images.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Side:
     left_out: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    results: Path | None = None
 
     @property
     def samples(self) -> int:
@@ -170,6 +172,7 @@ def _of_run(given: str, path: Path, origin: str) -> Side:
         readout=str(said["readout"]) if "readout" in said else None,
         left_out=results.samples - len(there),
         facts={name: str(said[name]) for name in TOLD if name in said},
+        results=path,
     )
 
 

@@ -21,6 +21,7 @@ import emulator.run
 from device_models.adc import AdcSettings
 from emulator import compare_figures
 from emulator.compare_json import as_json
+from emulator.compare_receipts import receipts_of
 from emulator.compare_report import metric_rows, pair_rows, write_comparison
 from emulator.comparison import Comparison, compare
 from emulator.distance import energy_distance, precision_recall, sliced_wasserstein
@@ -352,6 +353,11 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+def written(folder: Path, found: Comparison) -> list[Path]:
+    """The files of a comparison, and of its receipts."""
+    return write_comparison(folder, found, receipts_of(found.first, found.second))
+
+
 @pytest.mark.parametrize("case", ["pairs", "data", "few", "strip"])
 def test_files(tmp_path: Path, runs: Path, case: str) -> None:
     if case == "pairs":
@@ -365,7 +371,7 @@ def test_files(tmp_path: Path, runs: Path, case: str) -> None:
     else:
         np.savez(tmp_path / "images.npz", images=np.random.default_rng(0).random((30, 4, 2)))
         found = against(read(runs / "a"), read(tmp_path / "images.npz"))
-    files = write_comparison(tmp_path / "out", found)
+    files = written(tmp_path / "out", found)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in files)
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     check_page(page)
@@ -379,14 +385,14 @@ def test_files(tmp_path: Path, runs: Path, case: str) -> None:
     assert said["features"]["name"] == "pixels"
     if case == "pairs":  # the same comparison gives the same files
         before = {path: path.read_bytes() for path in files}
-        write_comparison(tmp_path / "out", found)
+        written(tmp_path / "out", found)
         assert before == {path: path.read_bytes() for path in files}
 
 
 def test_names_are_shown_and_never_obeyed(tmp_path: Path) -> None:
     pixels = images(10)
     found = against(side(pixels, name=NASTY, starts=0), side(pixels, starts=0))
-    write_comparison(tmp_path, found)
+    written(tmp_path, found)
     page = (tmp_path / "compare.html").read_text(encoding="utf-8")
     check_page(page)
     assert "<script>" not in page
@@ -502,7 +508,8 @@ def test_a_folder_that_can_not_be_written(runs: Path, tmp_path: Path) -> None:
 
 
 def test_the_json_of_a_side_names_its_weights(runs: Path) -> None:
-    said = as_json(against(read(runs / "a"), read(runs / "seed")))
+    found = against(read(runs / "a"), read(runs / "seed"))
+    said = as_json(found, receipts_of(found.first, found.second))
     assert said["first"]["seed"] == "0"
     assert said["second"]["seed"] == "1"
     assert said["first"]["weights_sha256"] == said["second"]["weights_sha256"]

@@ -22,6 +22,7 @@ from emulator.classifier import ClassifierError
 from emulator.features import PIXELS, Extractor, FeaturesError, find_extractor
 from emulator.image_sets import ImagesError, ImageSet, read_images
 from emulator.levels import PHASE
+from emulator.receipt.stated import Stated
 from emulator.settings import WHILE_RUNNING
 from netlists.printable import printable
 from netlists.weights import WeightsError, read_weights
@@ -71,6 +72,7 @@ class _File(BaseModel):
     data_range: list[float] | None = Field(
         None, min_length=2, max_length=2, description="numbers of black and of white in the data"
     )
+    stated: dict[str, Any] = Field({}, description="of a chip, for the receipts of points that don't say it")
     features: str = Field(PIXELS.name, description="what distances between distributions see of an image")
 
 
@@ -84,6 +86,7 @@ class Campaign:
         samples: of each point and seed.
         data: images to compare with, or None.
         extractor: what distances between distributions see of an image.
+        stated: of a chip, for the receipts of points that don't say it.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Campaign:
     points: tuple[Point, ...]
     data: ImageSet | None
     extractor: Extractor
+    stated: Stated
 
     @property
     def simulations(self) -> int:
@@ -120,6 +124,7 @@ def read_campaign(path: str | Path) -> Campaign:
     if len(set(file.seeds)) < len(file.seeds):
         problems.append(f"seeds: {file.seeds} names one twice")
     data, extractor = _data(path, file, sources, problems), _extractor(file.features, problems)
+    stated = _stated(file.stated, problems)
     common = _known(path, "settings", file.settings, problems)
     chosen = list(_chosen(path, file, common, problems))
     if problems:
@@ -139,6 +144,7 @@ def read_campaign(path: str | Path) -> Campaign:
         points,
         data,
         extractor,
+        stated,
     )
 
 
@@ -213,6 +219,22 @@ def _extractor(asked: str, problems: list[str]) -> Extractor:
     except (FeaturesError, ImagesError, ClassifierError) as error:
         problems.append(f"features: {error}")
         return PIXELS
+
+
+def _stated(given: Mapping[str, Any], problems: list[str]) -> Stated:
+    known = Stated.model_fields
+    problems.extend(
+        f"stated.{name}: unknown{nearest(name, tuple(known))}; expected {', '.join(known)}"
+        for name in given
+        if name not in known
+    )
+    try:
+        return Stated.model_validate({name: value for name, value in given.items() if name in known})
+    except ValidationError as error:
+        problems.extend(
+            f"stated.{each['loc'][0]}: {each['msg']}, received {each['input']!r}" for each in error.errors()
+        )
+        return Stated.model_validate({})
 
 
 def _known(

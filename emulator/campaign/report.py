@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.campaign import drawings
+from emulator.campaign.along import CampaignReceipts, receipts_of_campaign
 from emulator.campaign.analysis import (
     FIGURES,
     MOST_COMPARED,
@@ -30,6 +31,7 @@ from emulator.campaign.tally import duration
 from emulator.conclusion import figure, percent
 from emulator.estimate import Estimate
 from emulator.page import as_data, page_environment
+from emulator.receipt.page import receipt_view
 from netlists.files import write_bytes_whole, write_text_whole
 from netlists.printable import printable
 
@@ -58,6 +60,7 @@ def write_campaign_report(campaign: Campaign, store: Path, page: Path, folder: P
         data = None if campaign.data is None else campaign.data.images
         settings = list(settings_of(opened, data, campaign.extractor))
         attributes = dict(opened.attributes)
+        receipts, no_receipts = _receipts(opened, store.parent)
     axes = axes_of(settings)
     falls = list(_falls(settings, axes))
     headline = _headline(falls, settings, axes)
@@ -82,11 +85,23 @@ def write_campaign_report(campaign: Campaign, store: Path, page: Path, folder: P
         table=settings[:MOST_ROWS],
         time=_time(settings),
         reasons=_reasons(settings),
+        receipts=receipts,
+        receipt=None if receipts is None else receipt_view(receipts.receipt),
+        no_receipts=no_receipts,
         compared=MOST_COMPARED,
         circumstances=json.loads(str(attributes["circumstances"])),
     )  # fmt: skip
     write_text_whole(page, text)
     return headline
+
+
+def _receipts(opened: Store, folder: Path) -> tuple[CampaignReceipts | None, str]:
+    """Those of the campaign, or why there are none: a report is worth having without them."""
+    try:
+        found = receipts_of_campaign(opened, folder)
+    except Exception as error:
+        return None, printable(f"None could be made: {error}", 500)
+    return found, "" if found is not None else "No point has a finished sample."
 
 
 # -- pictures ------------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from emulator.campaign.file import Campaign
 from emulator.campaign.journal import Journal
-from emulator.campaign.work import COLUMNS, Circumstances, Item
+from emulator.campaign.work import COLUMNS, TOLD, Circumstances, Item
 from emulator.results import Column
+from emulator.told import of_weights
 from netlists import hdf5
 from netlists.printable import printable
 
@@ -27,6 +28,7 @@ PLACE: Mapping[str, Column] = {
     "samples/seed": Column("seed of the initial states and the converter's noise", kinds="iu"),
 }
 LAYOUT = {**PLACE, **COLUMNS}
+TOLD_OF_WEIGHTS = "weights/told"
 _TYPES = {"f": "f8", "iu": "i8", "b": "?"}
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -53,9 +55,10 @@ def write_campaign(
             "format": FORMAT, "version": VERSION, "title": campaign.title, "campaign": campaign.text,
             "axes": json.dumps(campaign.axes), "circumstances": json.dumps(vars(ours)),
             "samples": campaign.samples, "seeds": json.dumps(campaign.seeds),
+            "stated": campaign.stated.model_dump_json(),
         })  # fmt: skip
         _fill_weights(file, campaign)
-        _fill_points(file, campaign)
+        _fill_points(file, campaign, _told(campaign, journal, finished))
         datasets = _datasets(file, campaign, len(finished))
         for start in range(0, len(finished), ROWS_AT_ONCE):
             some = finished[start : start + ROWS_AT_ONCE]
@@ -78,9 +81,20 @@ def _fill_weights(file: h5py.File, campaign: Campaign) -> None:
     file.create_dataset("weights/pixels", data=[len(core.visible) for core in cores])
     shapes = [core.image_shape or (1, len(core.visible)) for core in cores]
     file.create_dataset("weights/image_shape", data=shapes)
+    said = [json.dumps(of_weights(source.weights)) for source in campaign.sources]
+    file.create_dataset(TOLD_OF_WEIGHTS, data=said, dtype=text)
 
 
-def _fill_points(file: h5py.File, campaign: Campaign) -> None:
+def _told(campaign: Campaign, journal: Journal, finished: Sequence[Item]) -> list[str]:
+    """What the first sample of each point that came to anything says of its circuit; empty where none does."""
+    found = [""] * len(campaign.points)
+    for item in finished:
+        if not found[item.point]:
+            found[item.point] = str(journal.read(item.key).get(TOLD, ""))
+    return found
+
+
+def _fill_points(file: h5py.File, campaign: Campaign, told: Sequence[str]) -> None:
     text, points = h5py.string_dtype(), campaign.points
     file.create_dataset("points/weights", data=[point.source for point in points])
     # JSON, as an axis may have numbers and words, and some of its values be none
@@ -88,6 +102,7 @@ def _fill_points(file: h5py.File, campaign: Campaign) -> None:
     file.create_dataset("points/values", data=values, dtype=text)
     settings = [point.settings.model_dump_json() for point in points]
     file.create_dataset("points/settings", data=settings, dtype=text)
+    file.create_dataset(TOLD, data=told, dtype=text)
 
 
 def _datasets(file: h5py.File, campaign: Campaign, count: int) -> dict[str, h5py.Dataset]:
@@ -139,6 +154,8 @@ class StoredPoint:
         image_shape, pixels: of their samples.
         values: on each axis.
         settings: all of them, as JSON has them.
+        told, weights: what the results of such a run say of its circuit, and of its weights: attributes. Of files
+            of earlier versions little or nothing.
     """
 
     number: int
@@ -147,6 +164,8 @@ class StoredPoint:
     pixels: int
     values: Mapping[str, Any]
     settings: Mapping[str, Any]
+    told: Mapping[str, Any]
+    weights: Mapping[str, Any]
 
 
 class Store:
@@ -198,16 +217,28 @@ class Store:
         """Number of rows."""
         return len(self._of_rows)
 
+    def count(self, point: StoredPoint) -> int:
+        """Rows of a point."""
+        low, high = self._between(point)
+        return high - low
+
+    def _between(self, point: StoredPoint) -> tuple[int, int]:
+        # rows of a point stand together
+        low, high = np.searchsorted(self._of_rows, [point.number, point.number + 1])
+        return int(low), int(high)
+
     def rows(self, point: StoredPoint) -> dict[str, npt.NDArray[Any]]:
         """The columns of a point's samples, without padding.
 
         Raises:
             StoreError: damaged.
         """
-        # rows of a point stand together
-        low, high = np.searchsorted(self._of_rows, [point.number, point.number + 1])
+        low, high = self._between(point)
         found: dict[str, npt.NDArray[Any]] = {}
         for name, column in LAYOUT.items():
+            if name not in self._file:  # an optional one
+                found[name] = np.full(high - low, np.nan)
+                continue
             try:
                 part = self._file[name].asstr() if "O" in column.kinds else self._file[name]
                 values = np.asarray(part[low:high])
@@ -222,6 +253,8 @@ class Store:
         reader = hdf5.Reader(self._file)
         counts = set()
         for name, column in LAYOUT.items():
+            if column.optional and not reader.has(name):
+                continue
             item = reader.dataset(name, "one row a sample")
             if item is None:
                 continue
@@ -237,12 +270,21 @@ class Store:
     def _points(self) -> Iterator[StoredPoint]:
         labels = self._file["weights/label"].asstr()[()]
         shapes, pixels = self._file["weights/image_shape"][()], self._file["weights/pixels"][()]
+        weights = self._said(TOLD_OF_WEIGHTS, len(labels))
+        files, sums = (self._file[f"weights/{name}"].asstr()[()] for name in ("file", "sha256"))
         rows = zip(
             self._file["points/weights"][()], self._file["points/values"].asstr()[()],
             self._file["points/settings"].asstr()[()], strict=True,
         )  # fmt: skip
+        told = self._said(TOLD, len(self._file["points/weights"]))
         for number, (source, values, settings) in enumerate(rows):
             yield StoredPoint(
                 number, str(labels[source]), (int(shapes[source][0]), int(shapes[source][1])), int(pixels[source]),
-                json.loads(values), json.loads(settings),
+                json.loads(values), json.loads(settings), told[number],
+                {"weights": str(files[source]), "weights_sha256": str(sums[source]), **weights[source]},
             )  # fmt: skip
+
+    def _said(self, name: str, count: int) -> list[dict[str, Any]]:
+        """Attributes as JSON, one object each; of a file of an earlier version nothing."""
+        said = self._file[name].asstr()[()] if name in self._file else [""] * count
+        return [dict(json.loads(each)) if each else {} for each in said]

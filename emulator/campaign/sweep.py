@@ -151,9 +151,9 @@ def sweep(
             raise
         observer.status(f"writing {STORE}")
         work.store()
+        describe(out, OF_A_CAMPAIGN, state="finished", finished=_now())
         observer.status("drawing the report")
         found = _write_report(campaign, out)
-        describe(out, OF_A_CAMPAIGN, state="finished", finished=_now())
     failed = sum(tally.failed for tally in work.tallies)
     return Swept(campaign.simulations, failed, found, out / REPORT)
 

@@ -33,6 +33,7 @@ from emulator.results import ROWS, Column, Columns
 from emulator.sample import run_sample
 from emulator.settings import RunSettings
 from emulator.simulator import Result, Simulator, WorkerDied, WorkerTimeout
+from emulator.told import of_circuit
 from emulator.verdict import Verdict
 from netlists.weights import Weights, read_weights
 
@@ -41,6 +42,7 @@ MOST_PLANS = 4  # kept in a simulator's process
 TRIES = 2  # of an item whose process died: memory may have run out, or somebody killed it
 
 WORST_WINDOW, CPU, DEVICES = "crosscheck/worst_window", "timing/cpu", "samples/devices"
+TOLD = "points/told"  # beside them: what the results of such a run say of its circuit, as JSON
 # What a row of a campaign holds: figures, pixels, codes. States and courses can be had again by `ais run`.
 COLUMNS: Mapping[str, Column] = {
     **{name: column for name, column in ROWS.items() if set(column.shape) <= {"V"}},
@@ -101,7 +103,7 @@ class Outcome:
     """What an item came to.
 
     Attributes:
-        columns: a row of ``COLUMNS``; of an item whose process came to nothing there is little in it.
+        columns: a row of ``COLUMNS``, and ``TOLD``; of an item whose process came to nothing there is little in it.
         remarks: what a user should be told of how its point was realised.
     """
 
@@ -335,29 +337,40 @@ def prepare(item: Item, path: Path) -> None:
 def work(item: Item, path: Path, folder: Path) -> Outcome:
     """Simulates a sample in this process, which leaves ngspice's log in a folder."""
     began = _cpu_seconds()
-    plan = _plan(item, path)
+    planned = _plan(item, path)
+    plan = planned.plan
     part = run_sample(plan, _Here(), item.sample, folder)
     columns: dict[str, Any] = {name: part.rows[name][0] for name in COLUMNS if name in part.rows}
     columns[WORST_WINDOW] = part.worst_window(0)
     columns[DEVICES] = plan.realisation.devices
+    columns[TOLD] = planned.told
     columns[CPU] = _cpu_seconds() - began
     return Outcome({name: np.asarray(value) for name, value in columns.items()}, plan.realisation.remarks)
 
 
-_plans: dict[tuple[str, RunSettings], Plan] = {}
+@dataclass(frozen=True)
+class _Planned:
+    """A plan, and what results say of its circuit, as JSON."""
+
+    plan: Plan
+    told: str
 
 
-def _plan(item: Item, path: Path) -> Plan:
+_plans: dict[tuple[str, RunSettings], _Planned] = {}
+
+
+def _plan(item: Item, path: Path) -> _Planned:
     """The item's plan; the last few are kept."""
     key = (item.weights_sha256, item.settings)
-    plan = _plans.pop(key, None)
-    if plan is None:
+    planned = _plans.pop(key, None)
+    if planned is None:
         weights = _weights(path, item.weights_sha256)
         plan = make_plan(weights, item.settings, _ability(), _Here(), lambda _: None)
-    _plans[key] = plan  # the newest is the last
+        planned = _Planned(plan, json.dumps(of_circuit(plan, _ability())))
+    _plans[key] = planned  # the newest is the last
     while len(_plans) > MOST_PLANS:
         del _plans[next(iter(_plans))]
-    return plan
+    return planned
 
 
 @lru_cache(maxsize=MOST_PLANS)

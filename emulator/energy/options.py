@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
+from emulator.energy import frequency
 from emulator.energy.settings import Assumed, EnergySettings, unit_of
 
 _ASSUMED = "Assumptions of the chip (a number, or low:value:high)"
-_FREQUENCY = re.compile(r"([0-9.]+(?:e[-+]?\d+)?)\s*([kMGT]?)(?:Hz)?", re.IGNORECASE)
-_PREFIX = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 # settings whose option is called something else
 OPTION_OF = {"mean_degree": "degree", "f0_hz": "f0"}
 
@@ -66,20 +64,15 @@ LinkPjPerBit = Annotated[str | None, _assumption("link_pj_per_bit")]
 
 
 def hertz(text: str) -> float:
-    """A frequency such as ``100MHz``, ``100 MHz``, ``0.1G`` or ``1e8``.
+    """The frequency that ``--f0`` says.
 
     Raises:
         typer.BadParameter: none.
     """
-    found = _FREQUENCY.fullmatch(text.strip())
     try:
-        return float(found[1]) * _PREFIX[found[2].lower()] if found else _refuse(text)
-    except ValueError:
-        return _refuse(text)
-
-
-def _refuse(text: str) -> float:
-    raise typer.BadParameter(f"--f0 {text}: expected a frequency, such as 100MHz or 1e8")
+        return frequency.hertz(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--f0 {text}: {error}") from error
 
 
 def energy_settings(given: Mapping[str, Any]) -> EnergySettings:

@@ -10,11 +10,12 @@ import typer
 from pydantic import ValidationError
 from rich.text import Text
 
+from emulator.campaign.receipts import point_named, receipt_of_campaign
 from emulator.console import UNUSABLE, console, stop
 from emulator.energy.options import hertz
 from emulator.receipt.difference import as_rows, differences
 from emulator.receipt.make import NOTHING_STATED, receipt_of
-from emulator.receipt.model import ReceiptError, as_json, write_receipt
+from emulator.receipt.model import Receipt, ReceiptError, as_json, write_receipt
 from emulator.receipt.stated import Stated
 from emulator.receipt.terminal import comparison_tables, shown
 from netlists.printable import printable
@@ -22,7 +23,8 @@ from netlists.printable import printable
 
 def receipt_command(
     results: Annotated[Path, typer.Argument(
-        metavar="RESULTS", show_default=False, help="A run's folder or results.h5, or a receipt's JSON."
+        metavar="RESULTS", show_default=False, help="A run's folder or results.h5, a campaign's folder with the number "
+        "of a point behind it (out/bits:3; else the first), or a receipt's JSON."
     )],
     other: Annotated[Path | None, typer.Argument(
         metavar="[OTHER]", show_default=False, help="Another: the two are compared field by field."
@@ -55,7 +57,7 @@ def receipt_command(
         if other is not None:
             _compare(results, other, weights, stated, out, as_json_)
             return
-        receipt = receipt_of(results, weights, stated)
+        receipt, point = _receipt_of(results, weights, stated)
         if out is not None:
             write_receipt(out, receipt)
     except ReceiptError as error:
@@ -68,9 +70,23 @@ def receipt_command(
     if as_json_:
         typer.echo(json.dumps(as_json(receipt), indent=2, ensure_ascii=False))
         return
+    if point:
+        console.print(Text(point, "bold"))
     console.print(shown(receipt))
     if out is not None:
         console.print(Text(f"receipt: {printable(str(out), longest=None)}"), soft_wrap=True)
+
+
+def _receipt_of(
+    path: Path, weights: Path | None = None, stated: Stated = NOTHING_STATED
+) -> tuple[Receipt, str]:
+    """A receipt, and of which point it is, if of a campaign."""
+    named = point_named(path)
+    return (
+        (receipt_of(path, weights, stated), "")
+        if named is None
+        else receipt_of_campaign(*named, weights, stated)
+    )
 
 
 def _compare(
@@ -82,11 +98,11 @@ def _compare(
         raise ReceiptError(
             "of two receipts nothing can be stated: make each with --out, and compare what that wrote"
         )
-    found = differences(receipt_of(results), receipt_of(other))
+    (first, of_first), (second, of_second) = _receipt_of(results), _receipt_of(other)
+    found = differences(first, second)
     if as_json_:
         typer.echo(json.dumps(as_rows(found), indent=2, ensure_ascii=False))
         return
-    console.print(
-        Text(f"A: {printable(str(results), None)}\nB: {printable(str(other), None)}"), soft_wrap=True
-    )
-    console.print(comparison_tables(found))
+    for name, path, point in (("A", results, of_first), ("B", other, of_second)):
+        console.print(Text(f"{name}: {printable(str(path), None)}{point and f', {point}'}"), soft_wrap=True)
+    console.print(comparison_tables(found, first, second))

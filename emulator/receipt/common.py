@@ -25,7 +25,11 @@ TRAINING: Mapping[str, tuple[str, ...]] = {
 NO_SETTINGS = "the results hold no settings that this version can read"
 NO_SILICON = "this program simulates circuits; it measures none"
 NO_FAMILY = "the results name no family that this version knows"
-NO_RUN_JSON = "only run.json says it, and it does not lie beside the results"
+
+
+def only_in(record: str) -> str:
+    """The reason where a record would say something, and is not there."""
+    return f"only {record} says it, and it does not lie beside the results"
 
 
 def training_of(sources: Sources) -> Training:
@@ -61,12 +65,14 @@ def files_of(sources: Sources) -> Files:
     """Names, hashes, versions."""
     run, attributes = sources.run, sources.results.attributes
     finished = run.get("finished")
-    no_end = "the run is not finished" if run.get("state") == "running" else "run.json does not say it"
+    no_end = (
+        "the run is not finished" if run.get("state") == "running" else f"{sources.record} does not say it"
+    )
     return Files(
         weights_file=attribute(attributes, "weights"),
         weights_sha256=attribute(attributes, "weights_sha256"),
         netlist_sha256=attribute(attributes, "netlist_sha256"),
         program_version=attribute(attributes, "emulator_version"),
         ngspice_version=attribute(attributes, "ngspice_version"),
-        finished=text(finished, "run") if finished else missing(no_end if run else NO_RUN_JSON),
+        finished=text(finished, "run") if finished else missing(no_end if run else only_in(sources.record)),
     )

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from emulator.energy.words import in_joules
 from emulator.receipt.model import Receipt, as_json
 
 Status = Literal["different", "only in A", "only in B", "same", "in neither"]
-_JOULES = ("_J", ".joules")
 ORDER: tuple[Status, ...] = ("different", "only in A", "only in B", "same", "in neither")
 
 
@@ -71,21 +69,3 @@ def as_rows(found: list[Difference]) -> dict[str, Any]:
             {"field": each.field, "status": each.status, "A": each.first, "B": each.second} for each in found
         ],
     }
-
-
-def said(field: str, value: Any) -> str:
-    """A field's value in words."""
-    if value is None:
-        return "not recorded"
-    if isinstance(value, Mapping) and "origin" in value:
-        shown = said(field, value["value"])
-        if "interval" in value:
-            shown += f" ({value['interval']['low']:.4g} to {value['interval']['high']:.4g})"
-        return shown if value["origin"] != "stated by the user" else f"{shown} (stated by the user)"
-    if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {each}" for name, each in value.items())
-    if isinstance(value, list):
-        return "; ".join(str(each) for each in value)
-    if isinstance(value, float):
-        return in_joules(value) if field.endswith(_JOULES) else f"{value:.6g}"
-    return str(value)

@@ -192,7 +192,12 @@ def _precision(bits: int | str | None, readout: Readout) -> str:
 
 def _workload(substrate: Substrate, settling: Fact, cycles: Fact, clock: Fact) -> str:
     """What one sample takes; what was not recorded is left out, as the receipt says it elsewhere."""
-    said = [f"{value_of(substrate.nodes):,} oscillators"]
+    nodes = substrate.nodes
+    said = [
+        f"{nodes.value:,} oscillators"
+        if isinstance(nodes, Recorded)
+        else "oscillators, not recorded how many"
+    ]
     if isinstance(substrate.coupling_degree, Recorded):
         said.append(f"{substrate.coupling_degree.value:.3g} couplings each")
     if isinstance(substrate.time_chunks, Recorded):

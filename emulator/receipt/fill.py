@@ -18,7 +18,7 @@ from emulator.energy.figure import Kind
 from emulator.estimate import resampled, rms, share_of_codes
 from emulator.levels import LC, PHASE, RING, THERMAL
 from emulator.quality import FEWEST
-from emulator.receipt.common import NO_FAMILY, NO_SETTINGS, files_of, training_of
+from emulator.receipt.common import NO_FAMILY, NO_SETTINGS, files_of, only_in, training_of
 from emulator.receipt.energies import energies
 from emulator.receipt.facts import (
     attribute,
@@ -32,7 +32,17 @@ from emulator.receipt.facts import (
     table,
     text,
 )
-from emulator.receipt.field import Counts, Entries, Fact, Lines, Origin, Recorded
+from emulator.receipt.field import (
+    Counted,
+    Counts,
+    Entries,
+    Fact,
+    Integer,
+    Lines,
+    NotRecorded,
+    Origin,
+    Recorded,
+)
 from emulator.receipt.groups import (
     Fidelity,
     Layout,
@@ -59,6 +69,7 @@ _CELLS = {
     LC: "LC tanks with an active conductance, transconductors as couplers, a conductance pumped at twice the carrier",
     RING: "five-stage CMOS rings of level-1 transistors, tri-state inverters as couplers",
 }
+SEEDS = "seeds"  # an attribute in place of the seed, of samples of several
 _NO_CARRIER = "the phase level has no carrier: a cell's voltage is its phase"
 
 
@@ -69,7 +80,7 @@ class Run:
         self.results, self.attributes, self.run = results, results.attributes, sources.run
         self.settings = Known(recorded_settings(results) or missing(NO_SETTINGS))
         self.level = Path(str(self.attributes.get("level", "unknown"))).name  # of a user's cell, a path
-        self.core = _core(sources)
+        self.core, self.record = _core(sources), sources.record
 
 
 def grid_receipt(sources: Sources, results: Results, stated: Stated) -> GridReceipt:
@@ -104,21 +115,29 @@ def _core(sources: Sources) -> Known[CoreFacts]:
 def _substrate(run: Run) -> Substrate:
     name = str(run.attributes.get("family", ""))
     title = f"{name}: {FAMILIES[name].title}, {FAMILIES[name].source}" if name in FAMILIES else ""
-    # the rows themselves say how many there are
-    nodes, visible = run.results.rows["samples/final"].shape[1], run.results.rows["samples/codes"].shape[1]
-    core = run.core
+    visible = run.results.rows["samples/codes"].shape[1]  # the rows themselves say how many there are
+    core, nodes = run.core, _nodes(run)
     return Substrate(
         substrate=text(cells(run.level), "run"),
         family=text(title, "run") if title else missing(NO_FAMILY),
-        nodes=integer(nodes, "run"),
+        nodes=nodes,
         visible=integer(visible, "run"),
-        hidden=integer(nodes - visible, "computed"),
+        hidden=integer(nodes.value - visible, "computed") if isinstance(nodes, Integer) else nodes,
         topology=core.fact(lambda core, origin: text(topology(core), origin)),
         coupling_degree=core.fact(lambda core, origin: real(core.degree_mean, origin)),
         couplers=core.fact(lambda core, origin: integer(core.couplers, origin)),
         symmetry=core.fact(symmetry),
         time_chunks=core.fact(lambda core, origin: integer(core.chunks, origin)),
     )
+
+
+def _nodes(run: Run) -> Counted:
+    """From the rows, where they have states: those of a campaign have none."""
+    states = run.results.rows.get("samples/final")
+    if states is not None:
+        return integer(states.shape[1], "run")
+    core = run.core.what
+    return core if isinstance(core, NotRecorded) else integer(core.nodes, run.core.origin)
 
 
 def cells(level: str) -> str:
@@ -228,7 +247,9 @@ def _simulation(run: Run) -> Simulation:
         devices=attribute(run.attributes, "devices"),
         solver_options=table(options, "run", "the results have no attribute ngspice_options"),
         settings=table(json_attribute(run.attributes, "settings"), "run", NO_SETTINGS),
-        seed=counted_attribute(run.attributes, "seed"),
+        seed=counted_attribute(run.attributes, "seed")
+        if SEEDS not in run.attributes
+        else missing(f"the samples are of several seeds: {run.attributes[SEEDS]}"),
     )
 
 
@@ -248,7 +269,7 @@ def _fidelity(run: Run) -> Fidelity:
     return Fidelity(
         samples=integer(run.results.samples, "run"),
         samples_asked=integer(asked, "run") if isinstance(asked, int) and asked >= 0 else missing(
-            "only run.json says it, and it does not lie beside the results"
+            only_in(run.record)
         ),
         verdicts=Counts(value=dict(sorted(Counter(run.results.verdicts).items())), origin="run"),
         accepted=integer(int(rows["samples/accepted"].sum()), "run"),

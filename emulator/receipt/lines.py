@@ -19,6 +19,7 @@ from emulator.receipt.model import NetworkReceipt, Receipt
 from emulator.si import si
 
 _PREFIXED = ("s", "Hz")
+WITH_THE_NUMBER = ("share", *_PREFIXED)  # units without which a number is not said
 
 
 @dataclass(frozen=True)
@@ -97,21 +98,30 @@ def _lines(group: BaseModel) -> Iterator[Line]:
 
 def value_said(fact: Recorded[Any], field: FieldInfo) -> str:
     """A value with its unit, and its interval if it has one."""
+    interval = None if fact.interval is None else fact.interval.model_dump()
+    return said(fact.value, unit_of(field), interval)
+
+
+def unit_of(field: FieldInfo) -> str:
+    """Of a field's values; empty if it has none."""
     extra = field.json_schema_extra
-    unit = str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
-    said = _said(fact.value, unit)
-    if fact.interval is not None:
-        low, high = fact.interval.low, fact.interval.high
-        own = unit if unit in ("share", *_PREFIXED) else ""  # of the others, once is enough
-        said += f" (95 %: {_said(low, own)} to {_said(high, own)})"
-    return said
+    return str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
+
+
+def said(value: Any, unit: str, interval: Mapping[str, float] | None = None) -> str:
+    """A value as a receipt or its JSON has it, in words."""
+    shown = _said(value, unit)
+    if interval is not None:
+        own = unit if unit in WITH_THE_NUMBER else ""  # of the others, once is enough
+        shown += f" (95 %: {_said(interval['low'], own)} to {_said(interval['high'], own)})"
+    return shown
 
 
 def _said(value: Any, unit: str) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {each}" for name, each in value.items())
-    if isinstance(value, tuple):
-        return "; ".join(value)
+    if isinstance(value, tuple | list):
+        return "; ".join(map(str, value))
     if isinstance(value, float):
         if unit == "share":
             return percent(value).replace("\N{NO-BREAK SPACE}", " ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Sources:
 
     Attributes:
         results: of a grid or of a network; of an unfinished run those of what is finished.
-        run: what ``run.json`` says; empty if it is not there.
+        run: what ``run.json`` says, or another ``record`` of how the samples were made; empty if it is not there.
         weights: the file that ran, if one with its SHA-256 was found.
         no_weights: why there is none.
     """
@@ -39,6 +39,7 @@ class Sources:
     run: Mapping[str, Any] = field(default_factory=dict)
     weights: Weights | NetworkFile | None = None
     no_weights: str = "the weights file was not looked for"
+    record: str = RUN
 
 
 def find_sources(path: Path, weights: Path | None = None) -> Sources:
@@ -63,10 +64,19 @@ def find_sources(path: Path, weights: Path | None = None) -> Sources:
     # a results file that was copied somewhere has nothing to do with the run.json it lies beside
     ours = run.get("identity", {}).get("weights_sha256") == results.attributes.get("weights_sha256")
     run = run if ours else {}
-    found, reason = _find_weights(results, run, folder, weights)
-    if weights is not None and found is None:
-        raise ReceiptError(f"{shown}: not with these weights: {reason}")
-    return Sources(results, run, found, reason)
+    return with_weights(Sources(results, run), folder, weights)
+
+
+def with_weights(sources: Sources, folder: Path, given: Path | None) -> Sources:
+    """The same with the weights file, if it is found; ``given`` or where it may lie, in ``folder`` for one.
+
+    Raises:
+        ReceiptError: a weights file was given that is not the run's.
+    """
+    found, reason = _find_weights(sources.results, sources.run, folder, given)
+    if given is not None and found is None:
+        raise ReceiptError(f"{printable(str(folder))}: not with these weights: {reason}")
+    return replace(sources, weights=found, no_weights=reason)
 
 
 def _run_of(folder: Path) -> Mapping[str, Any]:

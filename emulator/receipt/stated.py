@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from emulator.energy.frequency import hertz
+
+
+def _frequency(given: Any) -> Any:
+    return hertz(given) if isinstance(given, str) else given
 
 
 class Stated(BaseModel):
@@ -11,5 +19,7 @@ class Stated(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bits: int | None = Field(None, ge=1, le=16, description="of a weight")
-    f0: float | None = Field(None, gt=0, allow_inf_nan=False, description="carrier of the oscillators, Hz")
+    f0: Annotated[float | None, BeforeValidator(_frequency)] = Field(
+        None, gt=0, allow_inf_nan=False, description="carrier of the oscillators, Hz"
+    )
     cycles: float | None = Field(None, gt=0, allow_inf_nan=False, description="of the carrier a sample")

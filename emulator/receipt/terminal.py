@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from emulator.energy.figure import PARTS, EnergyFigure, PartName
+from emulator.receipt.beside import rows_of_differences, telling
 from emulator.receipt.claim import Claim
-from emulator.receipt.difference import ORDER, Difference, said
+from emulator.receipt.difference import ORDER, Difference
 from emulator.receipt.field import NotRecorded
 from emulator.receipt.lines import Group, basis_group, energy_slots, groups, part_names
 from emulator.receipt.model import Receipt
@@ -84,31 +85,21 @@ def _boundary(figure: EnergyFigure, names: Mapping[PartName, str]) -> Table:
     return table
 
 
-def _told(difference: Difference) -> bool:
-    """Whether it tells more than its neighbours: of a figure that one receipt lacks, what it comes to is enough."""
-    parts = difference.field.split(".")
-    of_figure = parts[0] == "energy" and parts[1] != "basis"
-    if not of_figure:
-        return True
-    if difference.status != "different":
-        return parts[-1] in ("kind", "energy_per_sample_J") and len(parts) == 3
-    return parts[-1] not in ("sentence", "joint", "name", "source", "low", "high")
-
-
-def comparison_tables(found: list[Difference]) -> RenderableType:
+def comparison_tables(found: list[Difference], first: Receipt, second: Receipt) -> RenderableType:
     """What differs, and how much is the same."""
     counts = Counter(each.status for each in found)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in ("field", "A", "B"):
         table.add_column(heading, overflow="fold", ratio=1)
     for each in found:
-        if each.status not in ("same", "in neither") and _told(each):
+        if each.status not in ("same", "in neither") and telling(each):
             style = "" if each.status == "different" else "yellow"
-            table.add_row(
-                Text(each.field, style),
-                Text(printable(said(each.field, each.first), 500)),
-                Text(printable(said(each.field, each.second), 500)),
-            )
+            for row in rows_of_differences([each], first, second):
+                shown = [
+                    Text(cell.said) if cell.recorded else Text("not recorded", "dim") for cell in row.cells
+                ]
+                unit = (f" ({row.unit})" if row.unit else "", "dim")
+                table.add_row(Text.assemble((row.name, style), unit), *shown)
     total = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
     return Together(
         *([table] if table.row_count else []), Text(f"{len(found)} fields: {total} (--json has all)", "bold")
