@@ -27,8 +27,8 @@ def networks(rounds: int) -> list[Measure]:
     with Simulator() as simulator:
         ability = find_capabilities(simulator)
         for turn in range(rounds):
-            found, simulation = operating_points(simulator, ability, circuit, large.bias[None])
-            points.append(simulation.statistics.cpu_s)
+            found, cpu_s = operating_points(simulator, ability, circuit, large.bias[None])
+            points.append(cpu_s)
             errors.append(float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted)))
             run = sample_equilibrium(
                 simulator, ability, small, small.bias, drive, NetworkScaling(tau=1e-6), at_rest, POINTS, turn

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from networks import random_network, resistive_network
 
+import emulator.thermo.circuit
 from device_models.conductances import Ota, TechnologyName
 from emulator.doctor import find_capabilities
+from emulator.ngspice import Simulation
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import (
     CircuitFailed,
@@ -72,6 +75,28 @@ def test_converters_round_every_input(simulator: Simulator) -> None:
     lsb = full_scale / 63
     found, _ = operating_points(simulator, find_capabilities(simulator), circuit, biases)
     np.testing.assert_allclose(found, equilibrium(network, np.rint(biases / lsb) * lsb), rtol=1e-9)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_processor_time_is_that_of_all_simulations(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, near: bool
+) -> None:
+    network = random_network((3,), quartic=0.2)
+    circuit, _ = circuit_of(network, settings())
+    biases = np.random.default_rng(0).normal(size=(5, 3))
+    simulate, spent = simulator.simulate, []
+
+    def watched(*args: Any, **more: Any) -> Simulation:
+        found = simulate(*args, **more)
+        spent.append(found.statistics.cpu_s)
+        return found
+
+    monkeypatch.setattr(simulator, "simulate", watched)
+    monkeypatch.setattr(emulator.thermo.circuit, "MOST_TOGETHER", 2)
+    meant = equilibrium(network, biases) if near else None
+    _, cpu_s = operating_points(simulator, find_capabilities(simulator), circuit, biases, meant)
+    assert len(spent) == (5 if near else 3)
+    assert cpu_s == pytest.approx(sum(spent))
 
 
 def test_a_failed_simulation_says_why(simulator: Simulator) -> None:

@@ -131,8 +131,8 @@ class CircuitSolver:
 
 def operating_points(
     simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array | None = None
-) -> tuple[Array, Simulation]:  # fmt: skip
-    """(S, N) operating points under (S, N) forces, in model units, and the last simulation.
+) -> tuple[Array, float]:  # fmt: skip
+    """(S, N) operating points under (S, N) forces, in model units, and processor seconds of the simulator.
 
     Where there can be several, ``near`` (S, N) are states next to those that are meant: from 0 on, an operating point
     would be any of them, saddles not excepted.
@@ -145,7 +145,7 @@ def operating_points(
         return _operating_points_near(simulator, ability, circuit, biases, near)
     design = network_design(circuit, None, operating_point(circuit.scaling))
     counts = circuit.inventory(design.bench)
-    found = []
+    found, cpu_s = [], 0.0
     for first in range(0, len(biases), MOST_TOGETHER):
         sets = biases[first : first + MOST_TOGETHER]
         text = write_sweep_deck(with_klu(design, ability), circuit.currents(sets))
@@ -158,14 +158,15 @@ def operating_points(
         )  # fmt: skip
         simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
         found.append(circuit.states(simulation.values))
-    return np.concatenate(found), simulation
+        cpu_s += simulation.statistics.cpu_s
+    return np.concatenate(found), cpu_s
 
 
 def _operating_points_near(
     simulator: Simulator, ability: Capabilities, circuit: NetworkCircuit, biases: Array, near: Array
-) -> tuple[Array, Simulation]:
+) -> tuple[Array, float]:
     """An analysis each: a sweep would go on from where the input before has its own."""
-    analysis, found = operating_point(circuit.scaling), []
+    analysis, found, cpu_s = operating_point(circuit.scaling), [], 0.0
     for bias, state in zip(biases, near, strict=True):
         design = with_klu(network_design(circuit, bias, analysis), ability)
         counts = circuit.inventory(design.bench)
@@ -173,7 +174,8 @@ def _operating_points_near(
         deck = Deck(text, circuit.wires, None, counts.devices, counts.unknowns)
         simulation = completed(simulator.simulate(deck, limit_s=TIME_LIMIT_S))
         found.append(circuit.states(simulation.values[0]))
-    return np.stack(found), simulation
+        cpu_s += simulation.statistics.cpu_s
+    return np.stack(found), cpu_s
 
 
 def element_deck(

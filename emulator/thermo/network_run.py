@@ -99,10 +99,9 @@ def _simulate(
 ) -> None:  # fmt: skip
     # of all inputs, finished or not: the last bits of one depend on those before it
     near = np.stack([each.rest for each in plan.descents]) if plan.several else None
-    rests, simulation = operating_points(simulator, ability, plan.circuit, plan.biases, near)
-    share = simulation.statistics.cpu_s / len(rests)
+    rests, cpu_s = operating_points(simulator, ability, plan.circuit, plan.biases, near)
     for k in todo:
-        row = input_row(plan, simulator, ability, k, rests[k], share)
+        row = input_row(plan, simulator, ability, k, rests[k], cpu_s / len(rests))
         write_network_results(out / PART.format(k), NetworkResults(row, identity))
         status(f"input {k}: {row['verdict/reason'][0] or f'as {plan.judge} says'}")
 
