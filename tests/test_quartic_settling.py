@@ -29,6 +29,7 @@ from emulator.thermo.network_results import NetworkResults
 from emulator.thermo.network_run import run_network
 from emulator.thermo.network_settling import RATE_TOLERANCE, WINDOW_TOLERANCE, path_error, window_defect
 from emulator.thermo.relaxation import relaxation, settling_time
+from emulator.thermo.sections import over_inputs
 from emulator.thermo.transients import Run, cells, run_cells, run_elements
 from netlists.core import Array
 from netlists.dialects.write import write_design_deck
@@ -368,6 +369,23 @@ def test_without_a_force_there_is_nothing_to_settle(tmp_path: Path, wells: float
     assert results.rows["settling/time"][0] == 0
     assert results.rows["energy/heat"][0] == 0
     assert "PASS" in page
+
+
+def test_a_linear_network_without_a_rate_does_not_pass(tmp_path: Path) -> None:
+    """Its force acts on a mode that is over long before the first points of the slow one."""
+    none = np.zeros(2)
+    network = one_module(np.zeros((2, 2)), np.array([0.5, 5e5]), none, np.array([0.0, 1.0]), 1.0, [0, 1])
+    results, _ = ran(tmp_path, network)
+    assert results.rows["settling/modes"][0] == 0
+    assert results.rows["verdict/reason"][0] == "no mode's rate could be measured"
+
+
+def test_the_worst_local_rate_is_that_of_a_saddle(tmp_path: Path) -> None:
+    results, _ = ran(tmp_path, well(-1.0, 0.25, 0.3), settle=0)
+    two = {name: np.concatenate([column, column]) for name, column in results.rows.items()}
+    rates = two | {"settling/local_rate": np.array([-2.0, 4.0])}
+    said = {name: worst for name, _, worst in over_inputs(replace(results, rows=rates))}
+    assert said["slowest local rate at rest, per model time"] == "-2"
 
 
 @pytest.mark.parametrize("wells", [0.0, 0.25])

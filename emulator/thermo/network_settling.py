@@ -77,6 +77,8 @@ def settling_part(plan: Plan, simulator: Simulator, ability: Capabilities, index
     # nothing moves without a force, and wells may bend every mode's decay to the end
     if plan.checks_dynamics and len(found.rates) and not found.error <= RATE_TOLERANCE:
         faults.append(f"a mode's rate is off by {found.error:.2g}")
+    elif plan.checks_dynamics and not len(found.rates) and not plan.descents and plan.forces[index].any():
+        faults.append("no mode's rate could be measured")
     return Part(rows, faults, run.simulation.statistics.cpu_s)
 
 

@@ -80,7 +80,9 @@ def over_inputs(results: NetworkResults) -> Iterator[tuple[str, str, str]]:
     ]:
         found = rows[dataset][np.isfinite(rows[dataset])]
         if len(found):
-            yield name, format(float(np.median(found)), form), format(float(found.max()), form)
+            # of rates it is the slowest, and any below 0, that is worst
+            worst = found.min() if dataset == "settling/local_rate" else found.max()
+            yield name, format(float(np.median(found)), form), format(float(worst), form)
     sums, wanted = (rows[f"equilibrium/{name}"].sum(axis=1) for name in ("variance", "variance_expected"))
     known = np.isfinite(sums) & np.isfinite(wanted)
     if known.any():
