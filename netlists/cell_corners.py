@@ -15,7 +15,7 @@ from device_models.printers.ngspice import number
 from netlists.spice_text import assignments, spice_number
 
 Described = Literal["slow", "fast"]  # typical is the text itself
-_SETS_TEMPERATURE = re.compile(r"\.temp\b|\.opt\w*\s(?:.*\s)?temp\s*=", re.IGNORECASE)
+_SETS_TEMPERATURE = re.compile(r"\.temp\b|\.opt\w*\s(?:.*[\s,])?temp\s*=", re.IGNORECASE)
 
 
 class CornerEntry(BaseModel):

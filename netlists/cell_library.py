@@ -171,11 +171,12 @@ def read_includes(
                 problems.append(
                     f"includes: {path.name}, line {number}: commands are not taken: {stripped[:80]}"
                 )
-            elif tempered and sets_temperature(stripped):
-                problems.append(
-                    f"includes: {path.name}, line {number} sets the temperature, and --temperature does: "
-                    f"{stripped[:80]}. Leave one of the two out."
-                )
+        problems += [
+            f"includes: {path.name}, line {number} sets the temperature, and --temperature does: {line[:80]}. Leave "
+            "one of the two out."
+            for number, line in logical_lines(text)
+            if tempered and sets_temperature(line)
+        ]
     return paths
 
 

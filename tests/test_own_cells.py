@@ -381,6 +381,14 @@ def test_a_temperature_is_said_once(tmp_path: Path, line: str) -> None:
         read_cell(path, kelvin=350.0, trust_includes=True)
 
 
+@pytest.mark.parametrize("option", ["+ temp=85", ".options reltol=1e-3,temp=85"])
+def test_a_temperature_is_found_on_a_line_that_goes_on(tmp_path: Path, option: str) -> None:
+    path = tank(tmp_path, TANK_TOML.replace("[supplies]", 'includes = ["m.lib"]\n[supplies]'))
+    (tmp_path / "m.lib").write_text(f"* models\n.options gmin=1e-12\n* one more\n{option}\n")
+    with pytest.raises(CellFileError, match=r"m\.lib, line \d sets the temperature"):
+        read_cell(path, kelvin=350.0, trust_includes=True)
+
+
 def test_what_the_file_does_not_describe_is_refused_before_any_work(tmp_path: Path) -> None:
     bare = tank(tmp_path, TANK_TOML.partition("[corners")[0])
     core = still()
