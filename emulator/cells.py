@@ -69,18 +69,17 @@ def find_cell(
         name: of the cell, or the file's path.
         trust_includes: model files that the TOML names are read.
         corner: of the process.
-        kelvin: the simulator's temperature, for a cell of a file; those that are built in stay at their own.
+        kelvin: the simulator's temperature, for the ring and a cell of a file; in the others nothing depends on it.
 
     Raises:
         CellFileError: there is no such cell, no such corner of it, or the file can't be used.
     """
     path = Path(name)
     if name in BUILT_IN:
-        if corner == "typical":
-            return BUILT_IN[name]()
-        if name not in _AT_CORNERS:
+        if corner != "typical" and name not in _AT_CORNERS:
             raise CellFileError(path, [f"corner {corner}: the cell has none, only typical"])
-        return BUILT_IN[name](corner=corner)
+        at = {"corner": corner} if name in _AT_CORNERS else {}
+        return BUILT_IN[name](**at, **({"kelvin": kelvin} if name == "ring" else {}))
     if not path.is_file():
         known = ", ".join(BUILT_IN)
         raise CellFileError(path, [f"neither a built-in cell ({known}) nor a TOML file that is there"])

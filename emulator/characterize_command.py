@@ -17,8 +17,9 @@ from device_models.oscillator_cell import OscillatorCell
 from emulator.cell_runs import BenchFailed
 from emulator.cells import BUILT_IN, find_cell
 from emulator.characterize import characterize
+from emulator.chip import build
 from emulator.console import FAILED, UNUSABLE, bar_of_parts, console, stop
-from emulator.free_cells import noisy_cells
+from emulator.free_cells import free_core, free_settings, noisy_cells
 from emulator.levels import LC
 from emulator.simulator import Simulator
 from emulator.unusable import unusable_input
@@ -51,8 +52,8 @@ def characterize_command(
     )] = 0.0,
     temperature: Annotated[float | None, typer.Option(
         min=1, max=1000, show_default=False,
-        help="Kelvin. Of lc and ring: thermal noise of the elements, to be injected and measured back. Of a cell of "
-        "your own: the simulator's temperature, at which all is measured.",
+        help="Kelvin. Of lc and ring: thermal noise of the elements, to be injected and measured back. Of ring and a "
+        "cell of your own: the simulator's temperature, at which all is measured.",
     )] = None,
     corner: Annotated[CornerName, typer.Option(
         help="Process corner; of a cell of your own one that its TOML describes."
@@ -60,22 +61,22 @@ def characterize_command(
 ) -> None:  # fmt: skip
     """Measure an oscillator cell: frequency, power, phase sensitivity, couplers, injection locking, phase noise."""
     with unusable_input():
-        own = cell not in BUILT_IN
-        chosen = find_cell(
-            cell, trust_includes=trust_includes, corner=corner, kelvin=temperature if own else None
-        )
+        chosen = find_cell(cell, trust_includes=trust_includes, corner=corner, kelvin=temperature)
+        elements, told = {"temperature": temperature, "corner": corner}, {"trust_includes": trust_includes}
+        noisy = bool(noise) or (temperature is not None and cell in BUILT_IN)
+        if noisy:
+            build(
+                free_core(1), free_settings(cell, 100.0, elements, oscillator=told)
+            )  # what it refuses, before any work
         folder = out if out is not None else Path("out") / f"characterize-{chosen.name}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             found = _characterized(chosen, points_per_cycle)
             write_characterization(folder / CHARACTERIZATION_FILE, found)
             diffusing = None
-            if noise or (temperature is not None and not own):
+            if noisy:
                 with Simulator() as simulator:
-                    diffusing = noisy_cells(
-                        simulator, cell, found.f0_hz, noise, {"temperature": temperature, "corner": corner},
-                        {"trust_includes": trust_includes}, **_few(cell),
-                    )  # fmt: skip
+                    diffusing = noisy_cells(simulator, cell, found.f0_hz, noise, elements, told, **_few(cell))
             write_summary(folder / SUMMARY_FILE, found, None if diffusing is None else asdict(diffusing))
             from emulator.cell_figure import (
                 cell_figure,

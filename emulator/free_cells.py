@@ -69,6 +69,17 @@ class FreeCells:
         return crosscheck(self.built.core, self.trajectory, 200, 50, noise)[0]
 
 
+def free_settings(
+    level: str, cycles: float, non_idealities: Mapping[str, Any], devices: DevicesAsked = "auto",
+    oscillator: Mapping[str, Any] = MappingProxyType({}),
+) -> RunSettings:  # fmt: skip
+    """Of a run of free cells."""
+    return RunSettings(
+        level=level, devices=devices, oscillator=OscillatorSettings(cycles=cycles, **oscillator),
+        non_idealities=NonIdealities.model_validate(non_idealities),
+    )  # fmt: skip
+
+
 def free_cells(
     simulator: Simulator, side: int, level: str, cycles: float, non_idealities: Mapping[str, Any],
     devices: DevicesAsked = "auto", oscillator: Mapping[str, Any] = MappingProxyType({}),
@@ -78,11 +89,7 @@ def free_cells(
     Raises:
         BenchFailed: the simulation did not finish.
     """
-    core = free_core(side)
-    settings = RunSettings(
-        level=level, devices=devices, oscillator=OscillatorSettings(cycles=cycles, **oscillator),
-        non_idealities=NonIdealities.model_validate(non_idealities),
-    )  # fmt: skip
+    core, settings = free_core(side), free_settings(level, cycles, non_idealities, devices, oscillator)
     built = build(core, settings)
     weights = Weights(Path("none.h5"), "", built.core)
     realised = realise(

@@ -11,7 +11,6 @@ import numpy as np
 
 from device_models.lc_oscillator import LIMITED
 from device_models.oscillator_cell import CouplerType, OscillatorCell
-from device_models.ring_oscillator import ring_cell
 from emulator.cells import BUILT_IN, LC_POINTS, Tank, find_cell, level_lc, level_tank
 from emulator.characterize import cached
 from emulator.devices import choose
@@ -169,8 +168,6 @@ def level_cell(settings: RunSettings) -> OscillatorCell:
         return level_lc(
             asked.limiter, asked.levelling, asked.quality, asked.points_per_cycle or LC_POINTS, chip.corner
         )
-    if name == RING:
-        return ring_cell(corner=chip.corner, kelvin=chip.temperature)
     if name not in BUILT_IN and not Path(name).is_file():
         raise SizingError(
             f"there is no level {name!r}: take --level {PHASE}, {', '.join(BUILT_IN)}, or the path of a "
