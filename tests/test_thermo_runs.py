@@ -20,8 +20,9 @@ from emulator.doctor import find_capabilities
 from emulator.ngspice import Deck
 from emulator.results import ResultsError
 from emulator.simulator import Simulator
+from emulator.thermo.circuit import NetworkSettings
 from emulator.thermo.equilibrium import equilibrium, equilibrium_near
-from emulator.thermo.netlist import network_netlist
+from emulator.thermo.netlist import circuit_facts, network_netlist
 from emulator.thermo.network_plan import NetworkRunSettings, plan_network
 from emulator.thermo.network_results import ROWS, read_network_results
 from emulator.thermo.network_run import RESULTS, run_network
@@ -334,3 +335,16 @@ def test_networks_without_a_bottom_or_without_inputs(tmp_path: Path) -> None:
     assert plan_network(tmp_path / "plain.h5", NetworkRunSettings()).name == "bias"
     with pytest.raises(NetworkError, match="no digital interface"):
         plan_network(tmp_path / "plain.h5", NetworkRunSettings(split="test"))
+
+
+def test_converters_are_the_same_whatever_inputs_are_run(file: Path) -> None:
+    """And those of the netlist beside the results."""
+    made = NetworkSettings(bias_bits=6)
+    all_of_them, two = (
+        plan_network(file, NetworkRunSettings(samples=samples, circuit=made)) for samples in (None, 2)
+    )
+    assert np.abs(two.biases).max() < 0.5 * np.abs(all_of_them.biases).max()
+    assert two.circuit.converter == all_of_them.circuit.converter
+    np.testing.assert_array_equal(two.forces, all_of_them.forces[:2])
+    netlist = network_netlist(two.file.substrate, made, "ngspice", two.name, 0)
+    assert dict(netlist.facts)["forces"] == dict(circuit_facts(two.circuit, 1.0))["forces"]

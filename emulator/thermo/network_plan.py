@@ -131,8 +131,9 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
     name, biases = forces_of(file.substrate, settings.split)
     if settings.samples is not None and settings.samples > len(biases):
         raise NetworkError(f"{settings.samples} inputs {name!r} are asked for; the file holds {len(biases)}")
-    biases = biases[: settings.samples]
+    # of all inputs: what an input comes to, and the netlist, are the same whatever others are run
     circuit, remarks = circuit_of(network, settings.circuit, float(np.abs(biases).max()))
+    biases = biases[: settings.samples]
     drive = None
     if settings.noise != "off":
         if network.spectrum.singular:
