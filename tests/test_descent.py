@@ -137,6 +137,15 @@ def test_without_a_push_a_saddle_is_where_it_stays() -> None:
     assert (flat.rest[0], flat.rates[0], flat.close_call) == (0, 0, "")
 
 
+def test_what_is_pushed_where_nothing_holds_is_no_equilibrium() -> None:
+    none, wells = np.zeros(2), np.full(2, 0.3)
+    assert equilibrium_near(np.zeros((2, 2)), wells, np.array([0.5, 0.5]), none) is None
+    assert equilibrium_near(np.diag([1.0, 0.0]), np.array([0.3, 0.0]), np.array([0.5, 0.5]), none) is None
+    found = equilibrium_near(np.zeros((2, 2)), wells, np.array([0.5, 0.0]), np.array([1.0, 0.0]))
+    assert found is not None
+    np.testing.assert_allclose(found, [np.cbrt(0.5 / 1.2), 0], rtol=1e-12)
+
+
 def test_newton_finds_what_it_is_next_to() -> None:
     network = well(-1.0, 0.25, 0.1)
     force = network.bias

@@ -13,6 +13,7 @@ from netlists.core import Array
 from netlists.network import LangevinNetwork, NetworkError, require_confining, spectrum
 
 MOST_STEPS = 100
+FLAT = 1e-9  # of the largest force: what may push in a direction in which nothing holds
 STEP_TOLERANCE = 1e-14  # of the largest state: what a Newton step no longer improves
 
 
@@ -72,8 +73,10 @@ def equilibrium_near(matrix: Array, quartic: Array, force: Array, near: Array) -
         slope = jacobian(matrix, quartic, x)
         try:
             step = np.linalg.solve(slope, left)
-        except np.linalg.LinAlgError:  # flat in some direction, in which nothing pushes or nothing is known
+        except np.linalg.LinAlgError:  # flat in some direction
             step = np.linalg.lstsq(slope, left)[0]
+            if np.abs(left - slope @ step).max() > FLAT * np.abs(force).max():  # in which something pushes
+                return None
         x = x + step
         if not quartic.any() or np.abs(step).max() <= STEP_TOLERANCE * max(reach, float(np.abs(x).max())):
             return np.asarray(x)
