@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from emulator.compiled import BuildFailed, compiler
@@ -13,6 +14,9 @@ from emulator.ngspice import capabilities
 from emulator.simulator import Simulator
 
 SECOND_LIBRARY = "AIS_TEST_SECOND_NGSPICE"
+
+# A change is judged by the same examples whenever it is; everybody's own runs search on with new ones
+hypothesis.settings.register_profile("ci", derandomize=True, database=None, print_blob=True)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from emulator.si import si
 
 _PREFIXED = ("s", "Hz")
 WITH_THE_NUMBER = ("share", *_PREFIXED)  # units without which a number is not said
+_LARGEST_WHOLE = 1e7  # a number of cycles, not a power of ten
 
 
 @dataclass(frozen=True)
@@ -127,5 +128,6 @@ def _said(value: Any, unit: str) -> str:
             return percent(value).replace("\N{NO-BREAK SPACE}", " ")
         if unit in _PREFIXED:
             return si(value, unit, 4)
-        return f"{value:.4g}{' ' * bool(unit)}{unit}"
+        whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
+        return f"{f'{value:,.0f}' if whole else f'{value:.4g}'}{' ' * bool(unit)}{unit}"
     return f"{value:,}" if isinstance(value, int) else str(value)
