@@ -125,11 +125,6 @@ class Spectrum:
         return self.smallest > self._rounding
 
     @property
-    def singular(self) -> bool:
-        """Whether an eigenvalue is no more than what rounding could have made of zero."""
-        return float(np.abs(self.eigenvalues).min()) <= self._rounding
-
-    @property
     def _rounding(self) -> float:
         return len(self.eigenvalues) * float(np.finfo(np.float64).eps * np.abs(self.eigenvalues).max())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.linalg import expm, solve_continuous_lyapunov
+from scipy.linalg import eigh_tridiagonal, expm, solve_continuous_lyapunov
 from substrates import one_node, random_network
 
 from emulator.thermo.boltzmann import Well
-from emulator.thermo.heun import drift, heun, largest_step, white
+from emulator.thermo.heun import drift, heun, largest_step, slowest_rate, white
 from emulator.thermo.ornstein_uhlenbeck import ornstein_uhlenbeck
 from netlists.core import Array
 from netlists.network import NetworkError, one_module
@@ -309,3 +310,40 @@ def test_wells_that_are_none() -> None:
         Well(1.0, 0.0, 0.0, 0.0)
     with pytest.raises(NetworkError, match="is a single well; expected two"):
         Well(1.0, 0.2, 0.0, 1.0).kramers_rate()
+
+
+# --- rates
+
+
+def relaxation_rate(quadratic: float, quartic: float, kt: float) -> float:
+    """The smallest rate above 0 of the Fokker-Planck equation in V = J2 x² + J4 x⁴, as a Schrödinger equation."""
+    # of each part by itself; the narrower one bounds the states
+    reach = 6 * min(
+        (kt / quartic) ** 0.25 if quartic else math.inf, math.sqrt(kt / max(abs(quadratic), 1e-12))
+    )
+    x, h = np.linspace(-reach, reach, 1201, retstep=True)
+    slope = 2 * quadratic * x + 4 * quartic * x**3
+    potential = slope**2 / (4 * kt) - (2 * quadratic + 12 * quartic * x**2) / 2
+    beside = np.full(len(x) - 1, -kt / h**2)
+    found = eigh_tridiagonal(potential + 2 * kt / h**2, beside, select="i", select_range=(0, 1))[0]
+    return float(found[1] - found[0])
+
+
+@pytest.mark.parametrize("kt", [0.1, 1.0, 20.0])
+@pytest.mark.parametrize(
+    ("quadratic", "quartic"), [(0.0, 0.3), (1e-9, 2.0), (0.5, 0.2), (0.5, 0.0), (-0.1, 0.5)]
+)
+def test_the_slowest_rate_is_that_of_the_fokker_planck_equation_within_a_factor(
+    quadratic: float, quartic: float, kt: float
+) -> None:
+    network = replace(one_node(quadratic, quartic), kt=kt)
+    ratio = slowest_rate(network) / relaxation_rate(quadratic, quartic, kt)
+    if quartic == 0.0:
+        assert ratio == pytest.approx(1, rel=1e-3)
+    # in a well with two shallow bottoms both parts are added, though they pull apart
+    assert 0.5 < ratio < (2.5 if quadratic < 0 else 2)
+
+
+def test_a_mode_that_no_well_holds_stays_the_slowest() -> None:
+    network = one_module(np.zeros((2, 2)), np.array([0.05, 0.5]), np.array([0.0, 1.0]), np.zeros(2), 1.0, [0])
+    assert slowest_rate(network) == pytest.approx(0.1)

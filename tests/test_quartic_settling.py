@@ -354,10 +354,18 @@ def test_another_equilibrium_than_the_references_is_a_fault(tmp_path: Path) -> N
     assert np.isfinite(results.rows["energy/heat"][0])
 
 
-def test_a_pure_well_runs_but_under_noise_has_no_unit_of_time(tmp_path: Path) -> None:
-    results, _ = ran(tmp_path, well(0.0, 0.3, 0.5))
-    assert results.rows["verdict/accepted"][0]
-    with pytest.raises(NetworkError, match="M is singular"):
+@pytest.mark.parametrize("stiffness", [0.0, 5e-10])
+def test_a_pure_well_has_its_own_unit_of_time_under_noise(tmp_path: Path, stiffness: float) -> None:
+    results, _ = ran(tmp_path, well(stiffness, 0.3, 0.5), noise="on", averaging=20)
+    assert results.rows["verdict/accepted"][0], results.rows["verdict/reason"]
+    assert np.isfinite(results.rows["equilibrium/defect"][0])
+
+
+def test_what_nothing_holds_has_no_average(tmp_path: Path) -> None:
+    free = one_module(np.zeros((2, 2)), np.array([1.0, 1e-9]), np.zeros(2), np.zeros(2), 1.0, [0])
+    write_network(tmp_path / "q.h5", Substrate(free))
+    plan_network(tmp_path / "q.h5", NetworkRunSettings())
+    with pytest.raises(NetworkError, match=r"takes .* points of the noise's grid; expected at most 1e\+07"):
         plan_network(tmp_path / "q.h5", NetworkRunSettings(noise="on"))
 
 

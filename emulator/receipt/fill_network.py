@@ -177,7 +177,12 @@ def _time(
             return missing("without noise nothing is averaged")
         said = f"{known.averaging:g} time constants of the slowest mode of the network as trained"
         seconds = known.averaging * known.circuit.scaling.tau
-        return network.fact(lambda found, _: size(seconds / found.slowest_rate, "computed", said))
+        unbound = missing("nothing holds the slowest mode of the network as trained")
+        return network.fact(
+            lambda found, _: (
+                size(seconds / found.slowest_rate, "computed", said) if found.slowest_rate else unbound
+            )
+        )
 
     return NetworkTime(
         time_unit_s=settings.fact(lambda known, origin: size(known.circuit.scaling.tau, origin)),

@@ -8,6 +8,7 @@ Stochastic Differential Equations, §15.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,7 @@ from netlists.network import LangevinNetwork, NetworkError
 Normals = Callable[[int], Array]
 
 LARGEST_STEP = 0.5  # times the fastest rate; beyond 2 an explicit step grows what it should damp
+_SPREAD = math.gamma(0.75) / math.gamma(0.25)  # ⟨x²⟩ of a well x⁴ at kT = 1
 
 
 def drift(network: LangevinNetwork) -> Callable[[Array], Array]:
@@ -35,6 +37,21 @@ def largest_step(network: LangevinNetwork) -> float:
     thermal = (network.kt / quartic) ** 0.25
     fastest = network.spectrum.largest + np.max(12 * quartic * (bottom + thermal) ** 2, initial=0)
     return float(LARGEST_STEP / fastest)
+
+
+def slowest_rate(network: LangevinNetwork, matrix: Array | None = None) -> float:
+    """Rate of the slowest mode at the network's temperature; ``matrix`` takes the place of M.
+
+    A well J4 x⁴ by itself spreads ⟨x²⟩ = Γ(3/4)/Γ(1/4) √(kT/J4), where its force has the slope 12 J4⟨x²⟩. Wells with
+    two bottoms are taken for single ones: how long states take from one bottom to the other is for whoever has such
+    wells to know (Kramers).
+    """
+    matrix = network.matrix if matrix is None else matrix
+    if not network.quartic.any():
+        return float(np.abs(np.linalg.eigvals(matrix).real).min())
+    rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
+    held = 12 * _SPREAD * np.sqrt(network.kt * network.quartic)
+    return float(np.linalg.eigvalsh((modes * np.abs(rates)) @ modes.T + np.diag(held))[0])
 
 
 def heun(

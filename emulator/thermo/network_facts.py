@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from emulator.thermo.heun import slowest_rate
 from netlists.network_file import Substrate
 from netlists.printable import printable
 
@@ -28,7 +29,9 @@ class NetworkFacts(BaseModel):
     quartic: int = Field(ge=0, description="nodes in a quartic well")
     kt: float
     slowest_rate: float = Field(
-        ge=0, description="the eigenvalue of M that is nearest to 0, below it or above, per model time unit"
+        ge=0,
+        description="of M's eigenvalues the one nearest to 0, below it or above, with what quartic wells add at kT; "
+        "per model time unit",
     )
     fastest_rate: float = Field(description="largest eigenvalue of M, per model time unit")
     interface_parameters: int | None = Field(None, description="None: no digital interface")
@@ -51,7 +54,7 @@ class NetworkFacts(BaseModel):
             ranks=tuple(skip.rank for skip in network.skips),
             quartic=int(np.count_nonzero(network.quartic)),
             kt=network.kt,
-            slowest_rate=float(np.abs(spectrum.eigenvalues).min()),
+            slowest_rate=slowest_rate(network),
             fastest_rate=spectrum.largest,
             interface_parameters=None if interface is None else interface.parameters,
         )  # fmt: skip

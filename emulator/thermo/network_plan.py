@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from device_models.adc import AdcSettings
 from emulator.reference import ReferenceFailed
 from emulator.thermo.circuit import NetworkSettings, circuit_of
 from emulator.thermo.descent import Descent, descent
+from emulator.thermo.heun import slowest_rate
 from emulator.thermo.netlist import forces_of
 from emulator.thermo.sampling import Injection, injection
 from netlists.core import Array
@@ -22,6 +24,7 @@ from netlists.network_circuit import NetworkCircuit
 from netlists.network_file import NetworkFile, read_network
 
 NoiseAsked = Literal["off", "on", "johnson"]
+MOST_POINTS = 1e7  # of the noise's grid that an average takes; a node's are 80 MB
 HEADROOM = 1.25  # of the converter's full scale over the largest visible state
 
 
@@ -88,8 +91,16 @@ class Plan:
 
     @cached_property
     def slowest(self) -> float:
-        """Rate of the slowest mode of M as made, below 0 or above."""
-        return float(np.abs(np.linalg.eigvals(self.matrix).real).min())
+        """Rate of the slowest mode of the conductances as made."""
+        return slowest_rate(self.network, self.matrix)
+
+    @property
+    def averaged(self) -> float:
+        """Points of the noise's grid that a readout averages; infinite where nothing holds the slowest mode."""
+        if self.drive is None:
+            return 0.0
+        slowest = max(self.slowest, 0.0)
+        return self.settings.averaging / slowest / self.drive.grid.step if slowest else math.inf
 
     @property
     def several(self) -> bool:
@@ -136,17 +147,19 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
     biases = biases[: settings.samples]
     drive = None
     if settings.noise != "off":
-        if network.spectrum.singular:
-            raise NetworkError(
-                "M is singular: under noise time is counted in time constants of its slowest mode, which has none; "
-                "expected a quadratic well, of either sign, beside the quartic ones"
-            )
         drive = injection(
             network, "isotropic" if settings.noise == "on" else "johnson", settings.seed,
             step=settings.noise_step, made=circuit.conductances, scaling=circuit.scaling,
         )  # fmt: skip
         remarks = (*remarks, *drive.remarks)
-    return Plan(file, settings, name, biases, circuit, drive, remarks, _descents(network, circuit, biases))
+    plan = Plan(file, settings, name, biases, circuit, drive, remarks, _descents(network, circuit, biases))
+    if drive is not None and plan.averaged > MOST_POINTS:
+        raise NetworkError(
+            f"an average over {settings.averaging:g} time constants of the slowest mode (rate {plan.slowest:.3g} per "
+            f"model time) takes {plan.averaged:.2g} points of the noise's grid; expected at most {MOST_POINTS:.0e}. "
+            "Average over fewer, or give its nodes a well that holds them"
+        )
+    return plan
 
 
 def _descents(network: LangevinNetwork, circuit: NetworkCircuit, biases: Array) -> tuple[Descent, ...]:

@@ -115,7 +115,7 @@ def _sampling(plan: Plan, simulator: Simulator, ability: Capabilities, index: in
     }  # fmt: skip
     if plan.drive is None:
         return Part(rows)
-    points = math.ceil(plan.settings.averaging / plan.slowest / plan.drive.grid.step)
+    points = math.ceil(plan.averaged)
     try:
         found = sample_equilibrium(
             simulator, ability, plan.network, plan.forces[index], plan.drive, plan.circuit.scaling, rest, points,

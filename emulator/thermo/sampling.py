@@ -12,7 +12,7 @@ from emulator.devices import takes_compiled
 from emulator.ngspice import Capabilities
 from emulator.simulator import Simulator
 from emulator.thermo.grid_covariance import average_covariance
-from emulator.thermo.heun import LARGEST_STEP, largest_step
+from emulator.thermo.heun import LARGEST_STEP, largest_step, slowest_rate
 from emulator.thermo.transients import cells, run_cells, run_elements
 from netlists.conductances import Conductances
 from netlists.core import Array, Index
@@ -138,7 +138,7 @@ def sample_equilibrium(
         CircuitFailed: the simulation did not complete.
     """
     grid = drive.grid
-    skipped = math.ceil(BURN_IN / _slowest(network) / grid.step)
+    skipped = math.ceil(BURN_IN / slowest_rate(network, matrix) / grid.step)
     total = skipped + points
     duration = total * grid.step
     noise = Noise(grid, sample)
@@ -155,14 +155,6 @@ def sample_equilibrium(
     return Equilibrium(
         run.states[index], grid.step, (skipped + 1) * grid.step, used.steps, used.iterations, used.cpu_s
     )
-
-
-def _slowest(network: LangevinNetwork) -> float:
-    """The slowest rate, wells with two bottoms taken for single ones, and no slower than one in 20 of the fastest.
-
-    How long states take from one bottom to another is for whoever has such wells to know (Kramers).
-    """
-    return float(max(np.abs(network.spectrum.eigenvalues).min(), 0.05 * fastest_pole(network)))
 
 
 def expected_covariance(matrix: Array, drive: Injection, points: int = 1) -> Array:
