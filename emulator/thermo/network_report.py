@@ -46,7 +46,7 @@ NOISES = {
 
 BOLTZMANN_OF_WELLS = (
     "each node has its own, of one strength: the Boltzmann distribution, which has no covariance in closed form with "
-    "quartic wells; states that start at rest stay in its well unless noise takes them over to another"
+    "quartic wells; states start at rest, and stay in that well unless noise takes them to another"
 )
 
 
