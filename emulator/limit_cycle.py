@@ -34,6 +34,10 @@ _SAME = 1e-8  # relative change of the frequency at which the step is taken for 
 _FURTHEST_GUESS = 5.0
 _OTHER_FREQUENCIES = 0.02  # rms, relative to the fundamental's
 _LEAVES = 0.02  # a cell started on the table stays this close, relative to the swing
+_STILL = (
+    1e-3  # least swing to be relative to, over the level: a node that a source holds swings by rounding alone
+)
+_RESOLVED = 8  # steps a period has to have to be believed
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ def _start(simulator: Simulator, cell: OscillatorCell, points: int) -> tuple[flo
             f"{cycles} guessed periods. Correct the period guess, or give it more gain."
         )
     ratio = frequency * cell.period_guess
+    if frequency * steps.step * _RESOLVED > 1:
+        raise UnexpectedPeriod(
+            f"{cell.name} has a period far below the guess of {cell.period_guess:.4g} s, too short for its steps of "
+            f"{steps.step:.4g} s. Lower the period guess, to {cell.period_guess / points:.4g} s at first."
+        )
     if not 1 / _FURTHEST_GUESS <= ratio <= _FURTHEST_GUESS:
         raise UnexpectedPeriod(
             f"{cell.name} has a period of {1 / frequency:.4g} s, further than a factor {_FURTHEST_GUESS:g} from the "
@@ -156,8 +165,8 @@ def _settled(
         if settle > 8 * max(at_most, _STARTUP[0]):
             raise PeriodDrifts(
                 f"the period of {cell.name} drifts: after {settle} cycles it still changes by {drift:.1e} within "
-                f"{_WINDOWS // 2} cycles. Look for a slow time constant (a bias that charges), or another "
-                "oscillation."
+                f"{_WINDOWS // 2} cycles. Give it more points per cycle; if it drifts still, look for a slow time "
+                "constant (a bias that charges), or another oscillation."
             )
         settle = 2 * max(settle, 8)
 
@@ -209,7 +218,8 @@ def _stays(simulator: Simulator, cell: OscillatorCell, found: FreeRun) -> FreeRu
     names = found.cycle.signals
     phase = phases(waves, [output], found.steps.frequency, np.array([2.0]))[0, 0]
     angle = 2 * np.pi * found.steps.frequency * waves.time + phase
-    swing = np.ptp(found.cycle.values, axis=0)
+    level = np.abs(found.cycle.values).max(axis=0)
+    swing = np.maximum(np.ptp(found.cycle.values, axis=0), _STILL * level)
     away = np.abs(waves.values[:, : len(names)] - found.cycle.at(angle)) / np.where(swing > 0, swing, 1)
     worst = int(np.argmax(away.max(axis=0)))
     if away.max() > _LEAVES:

@@ -43,8 +43,9 @@ def sensitivity(simulator: Simulator, cell: OscillatorCell, free: FreeRun, port:
         whole, half = shift / np.array([charge, charge / 2])[:, None]
         value = 2 * half - whole  # the error is proportional to the charge
         nonlinearity = float(np.abs(whole - half).max() / np.abs(value).max())
-        if calm and nonlinearity > _NONLINEAR and np.abs(shift).max() > _SHIFT / 8:
-            charge /= 4  # a port where it takes much charge to move the phase
+        # A port where it takes much charge to move the phase. Of a cell that jitters a smaller charge shows less.
+        if calm and nonlinearity > _NONLINEAR and np.abs(shift).max() > _SHIFT / 8 and 4 * change < _JITTER:
+            charge /= 4
             before = np.inf
             continue
         if calm or cycles > _LONGEST:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -27,6 +28,7 @@ from emulator.cell_runs import (
     HiddenState,
     PeriodDrifts,
     SeveralFrequencies,
+    Steps,
     UnexpectedPeriod,
     harmonics,
 )
@@ -38,8 +40,8 @@ from emulator.sensitivity import sensitivity
 from emulator.settings import RunSettings
 from emulator.shil import drive, follows, shil_lock
 from emulator.simulator import Simulator
-from netlists.cell_bench import fixed_step
-from netlists.characterization import Characterization, Complex, PhaseSensitivity
+from netlists.cell_bench import evenly, fixed_step
+from netlists.characterization import Characterization, Complex, LimitCycle, PhaseSensitivity
 from netlists.characterization_file import (
     CharacterizationError,
     read_characterization,
@@ -264,8 +266,9 @@ C3 s 0 50p
         (lambda: replace(lc_cell(), start={"out": 0.0}), DoesNotStart, "start voltages"),
         (lambda: with_parameters(lc_cell(), g=-2e-5), DoesNotOscillate, "decays"),
         (lambda: replace(lc_cell(), period_guess=8e-8), UnexpectedPeriod, "period guess"),
+        (lambda: replace(lc_cell(), period_guess=60.3 / FREQUENCY), UnexpectedPeriod, "far below the guess"),
         (lambda: raw(TWO_TANKS, start={"a": 0.1, "b": 0.1}, inductors=()), SeveralFrequencies, "Hz"),
-        (lambda: raw(DRIFTING), PeriodDrifts, "slow time constant"),
+        (lambda: raw(DRIFTING), PeriodDrifts, "more points per cycle; .* slow time constant"),
         (lambda: replace(lc_cell(), inductors=()), HiddenState, "inductor"),
     ],
 )
@@ -274,6 +277,37 @@ def test_broken_cells(
 ) -> None:
     with pytest.raises(fault, match=said):
         free_run(simulator, make(), 64)
+
+
+def test_a_node_that_a_source_holds_is_no_hidden_state(simulator: Simulator) -> None:
+    """Its swing is rounding alone, and so is what it is away by."""
+    tank = f"""
+    C1 out 0 1p
+    Ltank out held 2.533u ic={{ic_tank}}
+    V1 held 0 1.2
+    B1 0 out {VAN_DER_POL.replace("x", "out,held")}
+    """
+    found = free_run(simulator, raw(tank, start={"out": 1.7}), 64)
+    held = found.cycle.values[:, found.cycle.signals.index("v(held)")]
+    np.testing.assert_allclose(held, 1.2, rtol=1e-9)
+
+
+def test_a_cell_that_jitters_is_not_given_ever_smaller_charges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jitter is the larger a part of the shift the smaller the charge, and passes for nonlinearity."""
+    jitter, rate = 1e-3, 1e13  # rad, rad/C
+
+    def kick(*asked: Any) -> tuple[np.ndarray, np.ndarray, float]:
+        count, charges = asked[4], asked[5]
+        phase = evenly(count)
+        shift = rate * np.outer(charges, np.cos(phase))
+        shift += jitter * (-1.0) ** np.add.outer(np.arange(len(charges)), np.arange(count))
+        return phase, shift, 0.14 * jitter / np.abs(shift).max()
+
+    monkeypatch.setattr("emulator.sensitivity._kick", kick)
+    cycle = LimitCycle(evenly(4), (), np.zeros((4, 0)))
+    free = FreeRun(Steps(1e9, 64), cycle, np.array([0, 1.0 + 0j]), 0.0, 8)
+    found = sensitivity(cast(Simulator, None), lc_cell(), free, "out")
+    np.testing.assert_allclose(abs(found.harmonics[1]), rate, rtol=0.05)
 
 
 def test_a_bench_that_fails_says_why(simulator: Simulator) -> None:

@@ -229,6 +229,16 @@ def test_asking_for_what_is_not_there(path: Path) -> None:
         replace(found, interface=None).biases("test")
 
 
+@pytest.mark.parametrize(("quadratic", "ratio"), [(1.0, True), (-0.5, False)])
+def test_a_ratio_of_eigenvalues_is_only_where_all_are_above_zero(
+    tmp_path: Path, quadratic: float, ratio: bool
+) -> None:
+    network = one_module(np.zeros((3, 3)), np.full(3, quadratic), np.full(3, 0.3), np.zeros(3), 1.0, range(3))
+    write_network(tmp_path / "wells.h5", Substrate(network))
+    said = dict(dict(inspect_file(tmp_path / "wells.h5").sections)["network"])["eigenvalues of M"]
+    assert said == f"{2 * quadratic:g} to {2 * quadratic:g}" + ", ratio 1" * ratio
+
+
 def test_inspection_shows_the_network(path: Path) -> None:
     found = inspect_file(path)
     assert not found.defects

@@ -89,6 +89,7 @@ def test_quartic_networks_have_a_report(tmp_path: Path, compiling: Simulator) ->
         "conductances as they are made: operating points, settling and paths under isotropic noise." in said
     )
     assert "a stiff solver of the same equation" in said
+    assert "M⁻¹" not in html.unescape(said)
 
 
 def test_the_reference_on_the_way_is_exact_propagation() -> None:

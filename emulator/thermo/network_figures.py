@@ -79,20 +79,22 @@ def time_constants(rates: Array, measured: Array) -> bytes:
 
 
 def variances(measured: Array, expected: Array, boltzmann: Array, kt: float, shown: Index) -> bytes:
-    """Variance of each of the ``shown`` nodes: (N,) as measured, in closed form, and kT M⁻¹."""
+    """Variance of each of the ``shown`` nodes: (N,) as measured, in closed form, and kT M⁻¹; both NaN with wells."""
     with drawing():
         figure = Figure(figsize=(HALF, 3.0), layout="constrained")
         axes = figure.subplots()
         order = shown[np.argsort(boltzmann[shown])]
         nodes = np.arange(1, len(order) + 1)
         axes.plot(nodes, measured[order], ".", color=BLUE, label="circuit")
-        axes.plot(
-            nodes, expected[order], color=INK, lw=1.0, ls=(0, (4, 3)), label="closed form of this noise"
-        )
-        axes.plot(nodes, boltzmann[order], color=ORANGE, lw=1.2, label="Boltzmann: (kT M⁻¹)ᵢᵢ")
+        known = bool(np.isfinite(boltzmann).all())
+        if known:
+            axes.plot(
+                nodes, expected[order], color=INK, lw=1.0, ls=(0, (4, 3)), label="closed form of this noise"
+            )
+            axes.plot(nodes, boltzmann[order], color=ORANGE, lw=1.2, label="Boltzmann: (kT M⁻¹)ᵢᵢ")
         axes.axhline(kt, color=RED, lw=0.9, label="kT: capacitors among resistors")
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("visible node, by its Boltzmann variance")
+        axes.set_xlabel("visible node, by its Boltzmann variance" if known else "visible node")
         axes.set_ylabel("variance")
         axes.legend(loc="best", fontsize=7.5)
         return svg(figure)

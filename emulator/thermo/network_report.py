@@ -44,12 +44,19 @@ NOISES = {
     ),
 }
 
+BOLTZMANN_OF_WELLS = (
+    "each node has its own, of one strength: the Boltzmann distribution, which has no covariance in closed form with "
+    "quartic wells; states start at rest, and stay in that well unless noise takes them to another"
+)
+
 
 def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any], receipt: Receipt) -> str:
     """The page. ``record`` is what ``run.json`` says."""
     accepted = results.rows["verdict/accepted"].astype(bool)
     good, total = int(accepted.sum()), results.inputs
     noise, noise_said = NOISES[plan.settings.noise]
+    if plan.settings.noise == "on" and plan.descents:
+        noise_said = BOLTZMANN_OF_WELLS
     template = page_environment(value=_value).get_template("network.html.j2")
     return template.render(
         title=printable(plan.file.path.name),

@@ -67,7 +67,7 @@ ROWS: Mapping[str, Column] = {
     "readout/analog": Column("visible nodes at the converter's input: averaged under noise, else at rest", "V"),
     "readout/analog_reference": Column("at rest, by linear algebra as made", "V"),
     "readout/codes": Column("ADC codes", "V", "iu"),
-    "readout/codes_reference": Column("ADC codes of the reference", "V", "iu"),
+    "readout/codes_reference": Column("ADC codes of the reference, at rest", "V", "iu"),
     "readout/codes_within_1lsb": Column("share of the codes within 1 LSB of the reference's"),
     "energy/seconds": Column("over which energies are taken: settling and averaging; NaN if not simulated"),
     "energy/bias": Column("joules that the sources of the forces give to the nodes"),

@@ -32,13 +32,14 @@ def network_sections(file: NetworkFile) -> list[Section]:
         rests = "yes"
     except NetworkError as error:
         rests = f"no: {error}"
+    ratio = f", ratio {found.condition:.4g}" if found.smallest > 0 else ""
     about = [
         ("sha256", file.sha256),
         ("modules", ", ".join(f"{module.name}: {module.nodes} nodes" for module in network.modules)),
         ("visible", f"{len(network.visible)} of {network.nodes} nodes"),
         ("temperature kT", f"{network.kt:g}"),
         ("quartic wells", f"{int((network.quartic > 0).sum())} of {network.nodes} nodes"),
-        ("eigenvalues of M", f"{found.smallest:.6g} to {found.largest:.6g}, ratio {found.condition:.4g}"),
+        ("eigenvalues of M", f"{found.smallest:.6g} to {found.largest:.6g}{ratio}"),
         ("has an equilibrium", rests),
     ]
     for number, skip in enumerate(network.skips):
