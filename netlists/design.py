@@ -453,7 +453,7 @@ def _check_run(design: Design) -> None:
             raise ValueError(
                 f"not an option line: {line!r} (such as .option scale=1e-6, or a .model or .param)"
             )
-    if not re.fullmatch(r"[a-z]*", design.behaviour):
+    if not re.fullmatch(r"[a-z0-9]*", design.behaviour):
         raise ValueError(f"not a name of ngspice's behaviour: {design.behaviour!r} (such as hsa)")
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks import resistive_network
+from pydantic import BaseModel
 from substrates import activations_file
 
+from netlists.cell_file import CellEntry, CouplerEntry, DetuningEntry
 from netlists.network_file import Substrate, write_network
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +53,14 @@ def network_commands() -> list[str]:
     return [
         line for line in lines if line.startswith("ais ") and re.search(r"substrate\.h5|gaussian\.h5", line)
     ]
+
+
+@pytest.mark.parametrize("entry", [CellEntry, CouplerEntry, DetuningEntry])
+def test_every_key_of_a_cell_is_explained(entry: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "levels.md").read_text(encoding="utf-8")
+    section = page.split("## A cell of your own")[1]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]*`|```.*?```", section, flags=re.DOTALL))))
+    assert set(entry.model_fields) <= words
 
 
 def test_network_commands_run(tmp_path: Path) -> None:
