@@ -343,6 +343,14 @@ def test_what_is_close_to_a_separatrix_is_said(tmp_path: Path) -> None:
     assert "input 0: the start is close to a separatrix: a perturbation of it grows" in page
 
 
+@pytest.mark.parametrize("network", [bistable(), well(0.0, 0.3, 0.5)])
+def test_the_network_as_trained_has_a_rest_too(tmp_path: Path, network: LangevinNetwork) -> None:
+    """By the way from 0, where there can be several or M holds nothing; ideal sources are what was trained."""
+    rows = ran(tmp_path, network)[0].rows
+    np.testing.assert_allclose(rows["rest/network"], rows["rest/as_made"], rtol=1e-9)
+    assert rows["rest/error_network"][0] < 1e-6
+
+
 def test_another_equilibrium_than_the_references_is_a_fault(tmp_path: Path) -> None:
     network = bistable((3, 2))
     write_network(tmp_path / "q.h5", Substrate(network))

@@ -27,7 +27,9 @@ ROWS: Mapping[str, Column] = {
     "rest/as_made": Column(
         "linear algebra on the conductances as they are made; with quartic wells where the reference comes to", "N"
     ),
-    "rest/network": Column("the same on the network as it was trained; NaN where it has several equilibria", "N"),
+    "rest/network": Column(
+        "the same on the network as it was trained; of several equilibria the one that 0 leads to, NaN for none", "N"
+    ),
     "rest/error": Column("operating point against the conductances as made, relative"),
     "rest/error_network": Column("operating point against the network as trained, relative"),
     "settling/rate_error": Column("largest relative error of a mode's measured rate; NaN if none was"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from emulator.ngspice import Capabilities
 from emulator.reference import ReferenceFailed
 from emulator.simulator import Simulator
 from emulator.thermo.circuit import CircuitFailed
+from emulator.thermo.descent import descent
 from emulator.thermo.equilibrium import equilibrium, equilibrium_near
 from emulator.thermo.network_plan import Plan
 from emulator.thermo.network_settling import settling_part
@@ -90,7 +92,9 @@ def _rest_as_made(plan: Plan, index: int, near: Array) -> Array:
 def _rest_of_network(plan: Plan, index: int) -> Array:
     try:
         return np.asarray(equilibrium(plan.network, plan.biases[index : index + 1])[0])
-    except NetworkError:  # several equilibria, which no figure can be about
+    except NetworkError:  # several equilibria: the one that the way from 0 leads to
+        with suppress(ReferenceFailed):
+            return descent(plan.network, plan.biases[index]).rest
         return np.full(plan.network.nodes, np.nan)
 
 
