@@ -112,7 +112,7 @@ def _simulate_all(
             part = run_sample(plan, simulator, sample, folder.run_folder(sample), progress)
             if stopping.is_set():  # killed by us, not by itself: nothing to record
                 return
-            write_results(folder.part(sample), part)
+            write_results(folder.part(sample), part, explained=False)
             finished[sample] = part
             observer.finished(sample, part.rows)
         finally:
