@@ -39,11 +39,14 @@ ASYMMETRIC = 1.0  # has a second harmonic to lock on
 DIFFUSION = 2e-15  # farad, of a node between stacked transistors, per W/L
 SWITCH_TIME = 100e-12  # seconds a bit takes to change
 
+# ampere, of some 0.1 µm² of junction. SPICE's default, 10⁻¹⁴ A, leaks a nanoampere a transistor at 400 K: as much as
+# a weak coupler drives
+JUNCTION = 1e-18
 NMOS = MosModel("ais_nmos", "nmos", {
-    "vto": 0.3, "kp": 255e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10,
+    "vto": 0.3, "kp": 255e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10, "is": JUNCTION,
 })  # fmt: skip
 PMOS = MosModel("ais_pmos", "pmos", {
-    "vto": -0.3, "kp": 102e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10,
+    "vto": -0.3, "kp": 102e-6, "lambda": 0.1, "tox": 4e-9, "cgso": 3e-10, "cgdo": 3e-10, "is": JUNCTION,
 })  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def ring(folder: Path) -> Path:
     stages = "\n".join(
         f"X{k} n{k} n{k % 5 + 1} vdd my_inverter\nC{k} n{k % 5 + 1} 0 {{load*spread}}" for k in range(1, 6)
     )
-    rest = "lambda={lambda} tox={tox} cgso={cgso} cgdo={cgdo}"
+    rest = "lambda={lambda} tox={tox} cgso={cgso} cgdo={cgdo} is={is}"
     (folder / "ring.cir").write_text(
         "* ring\n"
         f".param vtn={NMOS.parameters['vto']!r} vtp = {PMOS.parameters['vto']!r}\n"

@@ -442,3 +442,13 @@ def test_noise_that_a_cell_can_not_have_is_refused_before_it_is_measured(
     assert refused.exit_code == 2
     assert "what is in a cell of --level differential-pair is fixed" in " ".join(refused.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_the_rings_coupler_works_hot(simulator: Simulator, ring: Measured) -> None:
+    """At 400 K junctions with SPICE's default current would leak as much as a weak coupler drives."""
+    hot = measured(simulator, replace(ring_cell(kelvin=400.0), points_per_cycle=100))
+    assert 0.85 < hot.free.steps.frequency / ring.free.steps.frequency < 0.95  # mobility falls as T^-1.5
+    coupler = hot.cell.coupler("inverter")
+    gamma = coupling_function(simulator, hot.cell, hot.free, {"n1": hot.ppv}, coupler, crossed=False)
+    assert abs(gamma.lag) < 0.06
+    assert abs(gamma.predicted[1] - gamma.harmonics[1]) < 0.03 * abs(gamma.gain)
