@@ -34,9 +34,7 @@ _SAME = 1e-8  # relative change of the frequency at which the step is taken for 
 _FURTHEST_GUESS = 5.0
 _OTHER_FREQUENCIES = 0.02  # rms, relative to the fundamental's
 _LEAVES = 0.02  # a cell started on the table stays this close, relative to the swing
-_STILL = (
-    1e-3  # least swing to be relative to, over the level: a node that a source holds swings by rounding alone
-)
+_STILL = 1e-3  # least swing to be relative to, over the level: what a source holds swings by rounding alone
 _RESOLVED = 8  # steps a period has to have to be believed
 
 

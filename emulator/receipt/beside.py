@@ -210,8 +210,8 @@ def _found(receipt: Receipt, field: str) -> tuple[tuple[str, ...], FieldInfo | N
             title, at = info.title or title, getattr(at, part)
         elif isinstance(at, Mapping) and part in at:
             at = at[part]
-        elif isinstance(at, tuple) and any(isinstance(each, Share) and each.part == part for each in at):
-            at = next(each for each in at if each.part == part)
+        elif share := _share(at, part):
+            at = share
         else:
             return tuple(titles), info, NO_FIELD
         if part not in _UNTITLED:
@@ -219,3 +219,9 @@ def _found(receipt: Receipt, field: str) -> tuple[tuple[str, ...], FieldInfo | N
     if isinstance(at, NotRecorded):
         return tuple(titles), info, at.not_recorded
     return tuple(titles), info, None if at is not None else NO_FIELD
+
+
+def _share(shares: Any, part: str) -> Share | None:
+    """That of a part, of a figure's."""
+    held = shares if isinstance(shares, tuple) else ()
+    return next((each for each in held if isinstance(each, Share) and each.part == part), None)

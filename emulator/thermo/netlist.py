@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from emulator.netlist_files import Dialect, NetlistError
 from emulator.reference import ReferenceFailed
 from emulator.thermo.circuit import NetworkSettings, circuit_of
-from emulator.thermo.descent import SETTLING, descent
+from emulator.thermo.descent import SETTLING, Descent, descent
+from emulator.thermo.heun import slowest_rate
 from netlists.bilinear import wiring
 from netlists.core import Array
 from netlists.dialects.write import write_design_files
@@ -77,13 +78,14 @@ def network_netlist(
     if sample >= len(biases):
         raise NetlistError(f"--sample {sample}: there are {len(biases)} inputs {name!r}, counted from 0")
     circuit, remarks = circuit_of(substrate.network, settings, float(np.abs(biases).max()))
-    duration = bench_duration(substrate.network, circuit, biases[sample])
+    ways = ways_to_rest(substrate.network, circuit, biases[sample : sample + 1])
+    duration = bench_duration(substrate.network, circuit, ways)
     design = network_design(
         circuit, biases[sample], settling(circuit.scaling, duration, reltol),
         notes=(
             *(f"{what}: {value}" for what, value in [*counted_facts(circuit, biases[sample]), *_wiring_facts(circuit)]),
             f"Input {sample} of {name}: its force steps from 0 at time 0, and the run lasts {TIME_CONSTANTS:g} time "
-            f"constants {'of the slowest mode' if not substrate.network.quartic.any() else 'of its way to rest'}",
+            f"constants {'of its way to rest' if ways else 'of the slowest mode'}",
         ),
     )  # fmt: skip
     try:
@@ -94,20 +96,26 @@ def network_netlist(
     return NetworkNetlist(circuit.title, files, tuple(facts), remarks)
 
 
-def bench_duration(network: LangevinNetwork, circuit: NetworkCircuit, bias: Array) -> float:
-    """Model time that the bench runs for under (N,) forces.
+def ways_to_rest(network: LangevinNetwork, circuit: NetworkCircuit, biases: Array) -> tuple[Descent, ...]:
+    """With quartic wells the way under each of (S, N) forces, as the conductances are made; without them none.
 
     Raises:
-        NetworkError: it comes to no rest.
+        NetworkError: one comes to no rest.
     """
-    matrix = circuit.conductances.matrix()
     if not network.quartic.any():
-        return TIME_CONSTANTS / float(np.abs(np.linalg.eigvals(matrix).real).min())
+        return ()
+    matrix = circuit.conductances.matrix()
     try:
-        way = descent(network, circuit.forces(bias), matrix)
+        return tuple(descent(network, force, matrix) for force in circuit.forces(biases))
     except ReferenceFailed as failure:
         raise NetworkError(f"with its quartic wells it comes to no rest: {failure}") from failure
-    return TIME_CONSTANTS / SETTLING * way.duration
+
+
+def bench_duration(network: LangevinNetwork, circuit: NetworkCircuit, ways: Sequence[Descent]) -> float:
+    """Model time that the bench runs for: its input's is the first of the ways to rest, if there are wells."""
+    if ways:
+        return TIME_CONSTANTS / SETTLING * ways[0].duration
+    return TIME_CONSTANTS / slowest_rate(network, circuit.conductances.matrix())
 
 
 def circuit_facts(circuit: NetworkCircuit, duration: float) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,11 +12,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from device_models.adc import AdcSettings
-from emulator.reference import ReferenceFailed
 from emulator.thermo.circuit import NetworkSettings, circuit_of
-from emulator.thermo.descent import Descent, descent
+from emulator.thermo.descent import Descent
 from emulator.thermo.heun import slowest_rate
-from emulator.thermo.netlist import forces_of
+from emulator.thermo.netlist import forces_of, ways_to_rest
 from emulator.thermo.sampling import Injection, injection
 from netlists.core import Array
 from netlists.network import LangevinNetwork, NetworkError
@@ -152,24 +151,14 @@ def plan_network(path: Path, settings: NetworkRunSettings) -> Plan:
             step=settings.noise_step, made=circuit.conductances, scaling=circuit.scaling,
         )  # fmt: skip
         remarks = (*remarks, *drive.remarks)
-    plan = Plan(file, settings, name, biases, circuit, drive, remarks, _descents(network, circuit, biases))
+    plan = Plan(file, settings, name, biases, circuit, drive, remarks)
     if drive is not None and plan.averaged > MOST_POINTS:
         raise NetworkError(
             f"an average over {settings.averaging:g} time constants of the slowest mode (rate {plan.slowest:.3g} per "
             f"model time) takes {plan.averaged:.2g} points of the noise's grid; expected at most {MOST_POINTS:.0e}. "
             "Average over fewer, or give its nodes a well that holds them"
         )
-    return plan
-
-
-def _descents(network: LangevinNetwork, circuit: NetworkCircuit, biases: Array) -> tuple[Descent, ...]:
-    if not network.quartic.any():
-        return ()
-    matrix = circuit.conductances.matrix()
-    try:
-        return tuple(descent(network, force, matrix) for force in circuit.forces(biases))
-    except ReferenceFailed as failure:
-        raise NetworkError(f"with its quartic wells it comes to no rest: {failure}") from failure
+    return replace(plan, descents=ways_to_rest(network, circuit, biases))  # some 0.1 s an input: last
 
 
 def _smallest(matrix: Array) -> float:

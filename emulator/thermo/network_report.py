@@ -67,7 +67,8 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         tiles=list(_tiles(plan, results)),
         drawings=_drawings(plan, results), overview=list(over_inputs(results)), averages=list(over_averages(results)),
         table=_table(results), wires=[_wiring(plan, number) for number in range(len(plan.network.skips))],
-        elements=_elements(plan), facts=circuit_facts(plan.circuit, _bench_duration(plan)),
+        elements=_elements(plan),
+        facts=circuit_facts(plan.circuit, bench_duration(plan.network, plan.circuit, plan.descents)),
         settings=_settings(plan), command=_command(record), settled=min(plan.settings.settle, total),
         attributes=[
             (printable(name), printable(str(value), MOST_WORDS)) for name, value in sorted(results.attributes.items())
@@ -77,11 +78,6 @@ def network_report(plan: Plan, results: NetworkResults, record: Mapping[str, Any
         wells=bool(plan.descents), windows=WINDOWS, window_tolerance=WINDOW_TOLERANCE,
         receipt=receipt_view(receipt),
     )  # fmt: skip
-
-
-def _bench_duration(plan: Plan) -> float:
-    """Of the netlist beside the report, which is of the first input."""
-    return bench_duration(plan.network, plan.circuit, plan.biases[0])
 
 
 def _lost(record: Mapping[str, Any]) -> list[str]:
